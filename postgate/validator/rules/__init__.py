@@ -1,0 +1,26 @@
+"""The rules, in the order in which they run; each takes a `Statement`, collects facts and raises `RuleError`."""
+
+from collections.abc import Callable
+
+from postgate.validator.rules.accounting import account_for_text
+from postgate.validator.rules.calls import judge_calls
+from postgate.validator.rules.definitions import judge_definitions
+from postgate.validator.rules.nodes import judge_nodes
+from postgate.validator.rules.operations import collect_operations
+from postgate.validator.rules.placeholders import collect_placeholders
+from postgate.validator.rules.relations import judge_relations
+from postgate.validator.rules.types import judge_types
+from postgate.validator.statement import Statement
+
+Rule = Callable[[Statement], None]
+
+RULES: tuple[Rule, ...] = (
+    judge_nodes,
+    collect_operations,
+    judge_relations,
+    judge_calls,
+    judge_types,
+    judge_definitions,
+    collect_placeholders,
+    account_for_text,
+)

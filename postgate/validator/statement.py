@@ -1,0 +1,73 @@
+"""One parsed statement: its tree, indexed once, and what the rules find in it."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NoReturn, TypeVar
+
+from sqlglot import exp
+
+from postgate.validator.lexer import Token
+
+_Node = TypeVar("_Node", bound=exp.Expression)
+
+_PLACED = (exp.Identifier, exp.Literal, exp.Placeholder)
+
+
+class RuleError(Exception):
+    """A rule refuses the statement; the text tells the user what and why."""
+
+
+class Statement:
+    """The tree of one statement and the facts that the rules collect from it.
+
+    Attributes:
+        sql: the text.
+        root: the tree.
+        tokens: the lexer's tokens of the whole text.
+        qualifiers: each schema that a relation, type or function is qualified with, and where.
+    """
+
+    def __init__(self, sql: str, root: exp.Expression, tokens: list[Token]) -> None:
+        self.sql = sql
+        self.root = root
+        self.tokens = tokens
+        self.kind = ""
+        self.operations: set[str] = set()
+        self.relations: set[tuple[str | None, str]] = set()
+        self.functions: set[tuple[str | None, str]] = set()
+        self.own_functions: set[str] = set()
+        self.qualifiers: dict[str, str] = {}
+        self.advances_sequence = False
+        self.placeholders = 0
+        self.untyped: set[int] = set()
+        self.writes = False
+        self.returns_rows = False
+        self._nodes: dict[type[exp.Expression], list[exp.Expression]] = defaultdict(list)
+        for node in root.walk():
+            self._nodes[type(node)].append(node)
+
+    @property
+    def node_types(self) -> set[type[exp.Expression]]:
+        return set(self._nodes)
+
+    def nodes(self, *types: type[_Node]) -> Iterator[_Node]:
+        """Every node of exactly these classes."""
+        for node_type in types:
+            yield from self._nodes.get(node_type, ())  # type: ignore[misc]
+
+    def qualify(self, schema: exp.Expression | str, node: exp.Expression) -> None:
+        """Note that `node` is qualified with a schema, which must turn out to be the tenant's own."""
+        name = schema if isinstance(schema, str) else schema.name
+        self.qualifiers.setdefault(name, self.place(node))
+
+    def refuse(self, message: str, node: exp.Expression | None = None) -> NoReturn:
+        raise RuleError(message + (self.place(node) if node is not None else ""))
+
+    def place(self, node: exp.Expression) -> str:
+        """Where a node stands, as " (line 1, column 8)", or "" when no word of it is known."""
+        placed = node if isinstance(node, _PLACED) else node.find(*_PLACED)
+        offset = placed.args.get("pos") if placed is not None else None
+        if offset is None:
+            return ""
+        line_start = self.sql.rfind("\n", 0, offset) + 1
+        return f" (line {self.sql.count(chr(10), 0, offset) + 1}, column {offset - line_start + 1})"
