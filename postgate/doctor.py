@@ -1,0 +1,70 @@
+"""What `postgate doctor` examines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+
+from postgate import migrate
+from postgate.conninfo import explain
+
+OLDEST = 150000
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table. `fatal`: postgate cannot work like this."""
+
+    name: str
+    state: str
+    good: bool = True
+    fatal: bool = False
+
+    @property
+    def mark(self) -> str:
+        return "ok" if self.good else "BAD" if self.fatal else "note"
+
+
+def examine(conninfo: str) -> Iterator[Check]:
+    """Examine the metadata database; without a connection there is nothing else to see."""
+    try:
+        connection = psycopg.connect(conninfo, connect_timeout=5, autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        yield Check("connection", explain(error, conninfo), good=False, fatal=True)
+        return
+    with connection:
+        yield Check("connection", f"as {connection.info.user} to {connection.info.dbname}")
+        yield _version(connection)
+        yield _encoding(connection)
+        yield _gateway(connection)
+    yield _revision(conninfo)
+
+
+def _version(connection: psycopg.Connection) -> Check:
+    new_enough = connection.info.server_version >= OLDEST
+    version = _one(connection, "SELECT current_setting('server_version')")
+    return Check("server version", version, good=new_enough, fatal=not new_enough)
+
+
+def _encoding(connection: psycopg.Connection) -> Check:
+    encoding = _one(connection, "SELECT current_setting('server_encoding')")
+    return Check("encoding", encoding, good=encoding == "UTF8")
+
+
+def _gateway(connection: psycopg.Connection) -> Check:
+    superuser = _one(connection, "SELECT current_setting('is_superuser')") == "on"
+    return Check("gateway role", "a superuser" if superuser else "not a superuser", good=not superuser)
+
+
+def _revision(conninfo: str) -> Check:
+    current, head = migrate.current(conninfo), migrate.head()
+    if current == head:
+        return Check("revision", head)
+    return Check("revision", f"{current or 'none'}, should be {head}: run postgate migrate", good=False, fatal=True)
+
+
+def _one(connection: psycopg.Connection, query: str) -> str:
+    row = connection.execute(query.encode()).fetchone()
+    return "" if row is None else str(row[0])

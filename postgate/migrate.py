@@ -1,0 +1,159 @@
+"""Run the Alembic revisions from inside the program: one process migrates, however many start at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from postgate.conninfo import explain, is_transient
+
+# alembic and SQLAlchemy are imported where they are used: they take longer to load than most commands to run.
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection, CursorResult
+
+VERSION_TABLE = "postgate_alembic_version"
+LOCK = int.from_bytes(b"postgate", "big")
+# A migration may wait and take long whatever the role's settings say, and its names mean the same to every role.
+SETTINGS = """
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL lock_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL client_min_messages = warning;
+    SET LOCAL search_path = public
+"""
+
+
+class MigrationError(Exception):
+    """The database could not be reached or brought to the revision; the text is one line for a person."""
+
+
+def upgrade(conninfo: str, revision: str = "head") -> None:
+    """Bring the database up to `revision`; wait first for whoever is migrating it already."""
+    from alembic import command
+
+    with _readable_errors(conninfo), locked(conninfo) as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(conninfo: str, revision: str) -> None:
+    """Take the database back to `revision`; "base" leaves nothing that a revision made."""
+    from alembic import command
+
+    with _readable_errors(conninfo), locked(conninfo) as connection:
+        command.downgrade(_config(connection), revision)
+        if revision == "base":
+            execute_text(connection, f"DROP TABLE IF EXISTS public.{VERSION_TABLE}")
+
+
+def current(conninfo: str) -> str | None:
+    """The revision the database is at; None when it was never migrated."""
+    with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None) as connection:
+        known = connection.execute("SELECT to_regclass(%s)", [f"public.{VERSION_TABLE}"]).fetchone()
+        if known is None or known[0] is None:
+            return None
+        row = connection.execute(f"SELECT version_num FROM public.{VERSION_TABLE}").fetchone()  # noqa: S608
+        return None if row is None else str(row[0])
+
+
+def head() -> str:
+    """The newest revision of this installation."""
+    from alembic.script import ScriptDirectory
+
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    if newest is None:
+        raise MigrationError(f"there is no revision in {scripts()}")
+    return newest
+
+
+def wait_for_database(conninfo: str, report: Callable[[str], None], pause_s: float = 1.0) -> None:
+    """Return once the database accepts connections, reporting a line for every failed try.
+
+    A refusal that waiting cannot mend (password, missing database, malformed conninfo) raises MigrationError at once.
+    """
+    started = time.monotonic()
+    while True:
+        try:
+            psycopg.connect(conninfo, connect_timeout=5).close()
+            return
+        except psycopg.Error as error:
+            reason = explain(error, conninfo)
+            if not is_transient(error, conninfo):
+                raise MigrationError(f"cannot use the database: {reason}") from None
+        report(f"waiting for PostgreSQL: {time.monotonic() - started:.0f} s ({reason})")
+        time.sleep(pause_s)
+
+
+@contextmanager
+def locked(conninfo: str) -> Iterator[Connection]:
+    """A connection in the one transaction that may migrate; it commits when the body ends well."""
+    from sqlalchemy import NullPool, create_engine
+
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(conninfo, prepare_threshold=None),
+        poolclass=NullPool,
+        # Under a stricter default the snapshot would be older than the lock, and show no migration to be done.
+        isolation_level="READ COMMITTED",
+    )
+    with engine.begin() as connection:
+        execute_text(connection, SETTINGS)
+        # Transaction-level, so that it also holds through a pooler and never outlives a crash.
+        execute_text(connection, f"SELECT pg_advisory_xact_lock({LOCK})")
+        yield connection
+
+
+def execute_file(
+    connection: Connection, revision: str, name: str, parameters: Mapping[str, Any] | None = None
+) -> CursorResult[Any]:
+    """Run alembic/sql/<revision>/<name>.sql."""
+    return execute_text(connection, read_sql(revision, name), parameters)
+
+
+def execute_text(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+    """Run SQL as it is: without parameters neither `:` nor `%` means anything in it."""
+    if parameters is None:
+        return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+    return connection.exec_driver_sql(sql, dict(parameters))
+
+
+def read_sql(revision: str, name: str) -> str:
+    return (scripts() / "sql" / revision / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def scripts() -> Path:
+    """Where the revisions are: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "alembic"
+
+
+def _config(connection: Connection | None = None) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _readable_errors(conninfo: str) -> Iterator[None]:
+    """Turn the failures of a migration into one line that holds no secret."""
+    from alembic.util import CommandError
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise MigrationError(explain(error, conninfo)) from error
+    except DBAPIError as error:
+        raise MigrationError(explain(error.orig or error, conninfo)) from error
+    except CommandError as error:
+        raise MigrationError(f"{error} (is the database ahead of this version of postgate?)") from error
