@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
 
 from sqlglot import exp
 
@@ -17,6 +18,21 @@ class RuleError(Exception):
     """A rule refuses the statement; the text tells the user what and why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The CTEs of one WITH as a node sees them.
+
+    Attributes:
+        names: each CTE's position in the WITH.
+        end: CTEs from this position on are not seen.
+        outer: the scope around it.
+    """
+
+    names: dict[str, int]
+    end: int
+    outer: "Scope | None"
+
+
 class Statement:
     """The tree of one statement and the facts that the rules collect from it.
 
@@ -25,6 +41,7 @@ class Statement:
         root: the tree.
         tokens: the lexer's tokens of the whole text.
         qualifiers: each schema that a relation, type or function is qualified with, and where.
+        scopes: what CTEs each node sees, by the node's id.
     """
 
     def __init__(self, sql: str, root: exp.Expression, tokens: list[Token]) -> None:
@@ -37,12 +54,14 @@ class Statement:
         self.functions: set[tuple[str | None, str]] = set()
         self.own_functions: set[str] = set()
         self.qualifiers: dict[str, str] = {}
+        self.scopes: dict[int, Scope | None] = {}
         self.advances_sequence = False
         self.placeholders = 0
         self.untyped: set[int] = set()
         self.writes = False
         self.returns_rows = False
         self._nodes: dict[type[exp.Expression], list[exp.Expression]] = defaultdict(list)
+        node: Any
         for node in root.walk():
             self._nodes[type(node)].append(node)
 

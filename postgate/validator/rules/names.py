@@ -17,8 +17,10 @@ def is_system_name(name: str) -> bool:
     return _RESERVED.match(name) is not None
 
 
-def judge_name_literal(statement: Statement, node: exp.Expression | None, what: str) -> None:
-    """Take the relation that a string names as a relation of the statement, or refuse.
+def judge_name_literal(
+    statement: Statement, node: exp.Expression | None, what: str, *, is_relation: bool = True
+) -> None:
+    """Take the relation (or other object) that a string names as one of the statement, or refuse.
 
     Only a literal can be judged before it runs: a parameter or an expression could name anything.
     """
@@ -31,7 +33,8 @@ def judge_name_literal(statement: Statement, node: exp.Expression | None, what: 
         statement.qualify(schema, node)
     elif is_system_name(name):
         statement.refuse(f'"{name}" is a system catalog and not accessible', node)
-    statement.relations.add((schema, name))
+    if is_relation:
+        statement.relations.add((schema, name))
 
 
 def _split(statement: Statement, literal: exp.Literal, what: str) -> tuple[str | None, str]:

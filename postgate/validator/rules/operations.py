@@ -12,6 +12,12 @@ _CHANGES: dict[type[exp.Expression], str] = {
     exp.Delete: "DELETE",
     exp.Merge: "MERGE",
 }
+_DEFINITIONS: dict[type[exp.Expression], str] = {exp.Create: "CREATE", exp.Alter: "ALTER", exp.Drop: "DROP"}
+_OTHERS: dict[type[exp.Expression], str] = {
+    exp.TruncateTable: "TRUNCATE",
+    exp.Comment: "COMMENT",
+    exp.Refresh: "REFRESH MATERIALIZED VIEW",
+}
 # Each of these, wherever it stands, performs the operation.
 _PERFORMS: dict[type[exp.Expression], str] = {
     exp.Select: "SELECT",
@@ -56,16 +62,10 @@ def _kind(statement: Statement, root: exp.Expression) -> str:
         return "SELECT"
     if type(root) in _CHANGES:
         return _CHANGES[type(root)]
-    for node_type, word in ((exp.Create, "CREATE"), (exp.Alter, "ALTER"), (exp.Drop, "DROP")):
-        if isinstance(root, node_type):
-            return f"{word} {root.args['kind']}"
-    for node_type, word in (
-        (exp.TruncateTable, "TRUNCATE"),
-        (exp.Comment, "COMMENT"),
-        (exp.Refresh, "REFRESH MATERIALIZED VIEW"),
-    ):
-        if isinstance(root, node_type):
-            return word
+    if type(root) in _DEFINITIONS:
+        return f"{_DEFINITIONS[type(root)]} {root.args['kind']}"
+    if type(root) in _OTHERS:
+        return _OTHERS[type(root)]
     statement.refuse("this statement is not allowed")
 
 
@@ -81,7 +81,7 @@ def _collect_creation(statement: Statement, create: exp.Create) -> None:
 def _reads_relation(statement: Statement) -> bool:
     if isinstance(statement.root, exp.Alter | exp.Drop | exp.TruncateTable | exp.Comment):
         return False
-    return any(not is_target(table) and not is_cte(table) for table in statement.nodes(exp.Table))
+    return any(not is_target(table) and not is_cte(statement, table) for table in statement.nodes(exp.Table))
 
 
 def _cascades(statement: Statement) -> bool:

@@ -1,9 +1,11 @@
 """Which relations a statement names: tables, views and whatever else a schema can qualify."""
 
+from typing import Any
+
 from sqlglot import exp
 
 from postgate.validator.rules.names import is_system_name
-from postgate.validator.statement import Statement
+from postgate.validator.statement import Scope, Statement
 
 _TARGET_OF = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
@@ -23,7 +25,7 @@ def _judge_table(statement: Statement, table: exp.Table) -> None:
         statement.refuse("a name may not be qualified with a database", table)
     schema = table.args.get("db")
     name = table.this.name
-    if schema is None and is_cte(table):
+    if is_cte(statement, table):
         return
     if schema is not None and schema.name == "pg_catalog" and isinstance(table.parent, exp.Collate):
         return
@@ -47,32 +49,44 @@ def is_target(table: exp.Table) -> bool:
     return isinstance(table.parent, _TARGET_OF) and table.arg_key == "this"
 
 
-def is_cte(table: exp.Table) -> bool:
+def is_cte(statement: Statement, table: exp.Table) -> bool:
     """Whether an unqualified name means a CTE, by PostgreSQL's scoping (manual, "WITH Queries").
 
     A CTE is seen in the query that its WITH belongs to, and by the later members of that WITH; by all members
     when it is RECURSIVE.
     """
-    if is_target(table):
+    if not any(statement.nodes(exp.With)) or table.args.get("db") is not None or is_target(table):
         return False
-    name = table.this.name
-    child: exp.Expression = table
-    member: exp.Expression | None = None
-    while (parent := child.parent) is not None:
-        if isinstance(parent, exp.With):
-            member = child
-        else:
-            with_ = parent.args.get("with_")
-            if with_ is not None and name in _visible(with_, member if child is with_ else None):
-                return True
-        child = parent
+    scope = _scope(statement, table)
+    while scope is not None:
+        position = scope.names.get(table.this.name)
+        if position is not None and position < scope.end:
+            return True
+        scope = scope.outer
     return False
 
 
-def _visible(with_: exp.With, member: exp.Expression | None) -> set[str]:
-    names: set[str] = set()
-    for cte in with_.expressions:
-        if cte is member and not with_.args.get("recursive"):
-            break
-        names.add(cte.alias)
-    return names
+def _scope(statement: Statement, node: exp.Expression) -> Scope | None:
+    """The CTEs that a node sees; each node is climbed over once, however deep the statement is."""
+    known = statement.scopes
+    path = []
+    current: Any = node
+    while current is not None and id(current) not in known:
+        path.append(current)
+        current = current.parent
+    scope = known[id(current)] if current is not None else None
+    for step in reversed(path):
+        scope = _enter(step, scope)
+        known[id(step)] = scope
+    return scope
+
+
+def _enter(node: exp.Expression, outer: Scope | None) -> Scope | None:
+    """The scope inside a node: a query with a WITH opens one, a member of a WITH sees a part of it."""
+    with_ = node.args.get("with_")
+    if with_ is not None:
+        names = {cte.alias: position for position, cte in reversed(list(enumerate(with_.expressions)))}
+        return Scope(names, len(with_.expressions), outer)
+    if isinstance(node.parent, exp.With) and outer is not None and not node.parent.args.get("recursive"):
+        return Scope(outer.names, node.index or 0, outer.outer)
+    return outer

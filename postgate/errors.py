@@ -1,0 +1,161 @@
+"""Every error that a client can see; `code` and `status` live in the class, the envelope is made in one place.
+
+PostgateError
+├── ParseError            PARSE_ERROR 400         the body or the statement is refused
+├── RowLimitExceeded      ROW_LIMIT_EXCEEDED 400  more rows than max_rows; nothing is committed
+├── ResultTooLarge        RESULT_TOO_LARGE 400    more bytes than a result may have; nothing is committed
+├── Unauthorized          UNAUTHORIZED 401        no valid token
+├── DatabaseNotFound      DATABASE_NOT_FOUND 404  the token's database is gone
+├── NotFound              NOT_FOUND 404           no such path
+├── MethodNotAllowed      METHOD_NOT_ALLOWED 405  the path takes another method
+├── BodyTooLarge          BODY_TOO_LARGE 413      the body is over the limit
+├── RequestRefused        BAD_REQUEST 4xx         the HTTP request itself is not understood
+├── DatabaseError         DATABASE_ERROR 500      PostgreSQL refused or failed
+├── InternalError         INTERNAL_ERROR 500      a fault of ours; the text tells nothing of it
+├── Unavailable           UNAVAILABLE 503         the database cannot be reached, or is busy
+└── Timeout               TIMEOUT 504             the statement was cancelled after its time
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class PostgateError(Exception):
+    """An answer other than 200. The text is for the client: it never holds a secret or an internal name."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: int = 500
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, message: str, fields: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = dict(fields or {})
+
+    def envelope(self) -> dict[str, object]:
+        """The JSON body of the answer."""
+        return {"error": self.message, "code": self.code, **self.fields}
+
+
+class ParseError(PostgateError):
+    """The body or the statement is refused; takes the text without the "Parse error: " that it begins with."""
+
+    code = "PARSE_ERROR"
+    status = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Parse error: {message}")
+
+
+class RowLimitExceeded(PostgateError):
+    """The statement gives more rows than the database's max_rows."""
+
+    code = "ROW_LIMIT_EXCEEDED"
+    status = 400
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Row limit exceeded: the result has more than {limit} rows")
+
+
+class ResultTooLarge(PostgateError):
+    """The result has more bytes than the service sends."""
+
+    code = "RESULT_TOO_LARGE"
+    status = 400
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Result too large: it has more than {limit} bytes")
+
+
+class Unauthorized(PostgateError):
+    """One text for unknown, revoked and expired tokens: nobody learns which tokens exist."""
+
+    code = "UNAUTHORIZED"
+    status = 401
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+    def __init__(self, message: str = "Unauthorized: the token is not valid") -> None:
+        super().__init__(message)
+
+
+class DatabaseNotFound(PostgateError):
+    """The token is valid, but its database is gone."""
+
+    code = "DATABASE_NOT_FOUND"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Database not found: the database of this token is gone")
+
+
+class NotFound(PostgateError):
+    code = "NOT_FOUND"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Not found: there are GET /health and POST /query")
+
+
+class MethodNotAllowed(PostgateError):
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(f"Method not allowed: this path takes {allowed}")
+        self.headers = {"Allow": allowed}
+
+
+class BodyTooLarge(PostgateError):
+    code = "BODY_TOO_LARGE"
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Body too large: it has more than {limit} bytes")
+
+
+class RequestRefused(PostgateError):
+    """Any other 4xx that the HTTP layer gives."""
+
+    code = "BAD_REQUEST"
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"Bad request: {reason}")
+        self.status = status
+
+
+class DatabaseError(PostgateError):
+    """PostgreSQL's own words, with the sqlstate and whatever else it says in `fields`."""
+
+    code = "DATABASE_ERROR"
+    status = 500
+
+
+class InternalError(PostgateError):
+    code = "INTERNAL_ERROR"
+    status = 500
+
+    def __init__(self) -> None:
+        super().__init__("Internal error")
+
+
+class Unavailable(PostgateError):
+    """Trying again later can help. `outcome` is "unknown" when the statement may have been committed."""
+
+    code = "UNAVAILABLE"
+    status = 503
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+    def __init__(self, reason: str = "the database cannot be reached", outcome: str | None = None) -> None:
+        super().__init__(f"Unavailable: {reason}", {"outcome": outcome} if outcome else None)
+
+
+class Timeout(PostgateError):
+    """PostgreSQL has cancelled the statement."""
+
+    code = "TIMEOUT"
+    status = 504
+
+    def __init__(self, limit_ms: int) -> None:
+        super().__init__(f"Timeout: the statement was cancelled after {limit_ms / 1000:g} s")

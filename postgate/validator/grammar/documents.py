@@ -1,0 +1,382 @@
+"""The functions of SQL/JSON and SQL/XML, whose arguments are clauses (manual, "JSON Functions", "XML Functions")."""
+
+from typing import Any
+
+from sqlglot import exp
+
+from postgate.validator.grammar.functions import FunctionGrammar
+
+_BEHAVIOURS = frozenset({"error", "null", "true", "false", "unknown"})
+
+
+class DocumentGrammar(FunctionGrammar):
+    """JSON_... and XML...; every operand stands in `expressions`."""
+
+    def _json_constructor(self) -> exp.Expression | None:
+        """JSON ( value [FORMAT JSON] [WITH UNIQUE KEYS] )"""
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands = [self._json_value_expr()]
+        self._unique_keys()
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _json_scalar(self) -> exp.Expression | None:
+        return self._plain_call()
+
+    def _json_serialize(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands: list[Any] = [self._json_value_expr(), self._json_returning()]
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _json_value_expr(self) -> exp.Expression:
+        """json_value_expr: a value and its format"""
+        value = self._a_expr()
+        self._json_format()
+        return value
+
+    def _json_format(self) -> None:
+        if self._at("format", "json"):
+            self._advance(2)
+            if self._accept("encoding"):
+                if self._word() not in ("utf8", "utf16", "utf32"):
+                    self._unexpected()
+                self._advance()
+
+    def _json_returning(self) -> exp.DataType | None:
+        """json_returning_clause_opt"""
+        if not self._accept("returning"):
+            return None
+        data_type = self._type_name()
+        self._json_format()
+        return data_type
+
+    def _json_nulls(self) -> None:
+        """json_object_constructor_null_clause_opt"""
+        if self._at("null", "on", "null") or self._at("absent", "on", "null"):
+            self._advance(3)
+
+    def _json_object(self) -> exp.Expression | None:
+        """JSON_OBJECT ( key : value, ... ), or as an ordinary call"""
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands: list[Any] = []
+        if not self._at_punct(")") and not self._at("returning"):
+            operands = self._json_members()
+        self._json_nulls()
+        self._unique_keys()
+        operands.append(self._json_returning())
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _json_members(self) -> list[Any]:
+        """Pairs, or the arguments of the ordinary function of this name."""
+        operands: list[Any] = [self._a_expr()]
+        if self._at_punct(",") or self._at_punct(")"):
+            while self._punct(","):
+                operands.append(self._a_expr())
+            return operands
+        operands.append(self._json_member_value())
+        while self._punct(","):
+            operands += [self._a_expr(), self._json_member_value()]
+        return operands
+
+    def _json_member_value(self) -> exp.Expression:
+        if not self._punct(":"):
+            self._expect("value")
+        return self._json_value_expr()
+
+    def _json_objectagg(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands: list[Any] = [self._a_expr(), self._json_member_value()]
+        self._json_nulls()
+        self._unique_keys()
+        operands.append(self._json_returning())
+        self._expect_punct(")")
+        call = self._syntax(name, operands, start)
+        self._aggregate_clauses(call)
+        return call
+
+    def _json_array(self) -> exp.Expression | None:
+        """JSON_ARRAY ( value, ... ) or ( query )"""
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands: list[Any] = []
+        if self._begins_query(self._curr, self._peek(1)):
+            operands.append(exp.Subquery(this=self._select_stmt()))
+            self._json_format()
+        elif not self._at_punct(")") and not self._at("returning"):
+            operands = [*self._list(self._json_value_expr)]
+        self._json_nulls()
+        operands.append(self._json_returning())
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _json_arrayagg(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands: list[Any] = [self._json_value_expr()]
+        if self._at("order"):
+            operands.append(self._sort_clause())
+        self._json_nulls()
+        operands.append(self._json_returning())
+        self._expect_punct(")")
+        call = self._syntax(name, operands, start)
+        self._aggregate_clauses(call)
+        return call
+
+    def _json_query_function(self) -> exp.Expression | None:
+        """JSON_EXISTS, JSON_QUERY and JSON_VALUE"""
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands: list[Any] = [self._json_value_expr()]
+        self._expect_punct(",")
+        operands.append(self._a_expr())
+        operands += self._json_passing()
+        operands.append(self._json_returning())
+        self._json_wrapper()
+        operands += self._json_behaviours()
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _json_passing(self) -> list[Any]:
+        """PASSING value AS name, ..."""
+        return self._list(self._json_argument) if self._accept("passing") else []
+
+    def _json_argument(self) -> exp.Alias:
+        value = self._json_value_expr()
+        self._expect("as")
+        return exp.Alias(this=value, alias=self._col_label())
+
+    def _json_wrapper(self) -> None:
+        """json_wrapper_behavior and json_quotes_clause_opt"""
+        if self._accept("without"):
+            self._accept("array")
+            self._expect("wrapper")
+        elif self._at("with") and self._next_word() != "unique":
+            self._advance()
+            if not self._accept("conditional"):
+                self._accept("unconditional")
+            self._accept("array")
+            self._expect("wrapper")
+        if self._accept("keep") or self._accept("omit"):
+            self._expect("quotes")
+            self._accept("on", "scalar", "string")
+
+    def _json_behaviours(self) -> list[Any]:
+        """behaviour ON EMPTY, behaviour ON ERROR"""
+        operands: list[Any] = []
+        while self._at_json_behaviour():
+            if self._accept("default"):
+                operands.append(self._a_expr())
+            elif self._accept("empty"):
+                if not self._accept("array"):
+                    self._accept("object")
+            else:
+                self._advance()
+            self._expect("on")
+            if not self._accept("empty"):
+                self._expect("error")
+        return operands
+
+    def _at_json_behaviour(self) -> bool:
+        return self._at_any(_BEHAVIOURS) or self._at("default") or self._at("empty")
+
+    def _json_table(self) -> exp.Anonymous:
+        """JSON_TABLE ( value, path COLUMNS ( ... ) )"""
+        name, start = self._opened()
+        operands: list[Any] = [self._json_value_expr()]
+        self._expect_punct(",")
+        operands.append(self._a_expr())
+        if self._accept("as"):
+            operands.append(self._col_id())
+        operands += self._json_passing()
+        operands += self._json_columns()
+        operands += self._json_behaviours()
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _json_columns(self) -> list[Any]:
+        self._descend()
+        self._expect("columns")
+        self._expect_punct("(")
+        columns = self._list(self._json_column)
+        self._expect_punct(")")
+        self._ascend()
+        return columns
+
+    def _json_column(self) -> exp.Expression:
+        if self._at("nested") and (self._next_word() == "path" or self._peek(1).kind == "SCONST"):
+            return self._json_nested()
+        column = exp.ColumnDef(this=self._col_id())
+        if self._accept("for", "ordinality"):
+            return column
+        column.set("kind", self._type_name())
+        self._json_format()
+        operands: list[Any] = []
+        exists = self._accept("exists")
+        if self._accept("path"):
+            operands.append(self._string())
+        if not exists:
+            self._json_wrapper()
+        operands += self._json_behaviours()
+        column.set("constraints", operands)
+        return column
+
+    def _json_nested(self) -> exp.Tuple:
+        self._advance()
+        self._accept("path")
+        operands: list[Any] = [self._string()]
+        if self._accept("as"):
+            operands.append(self._col_id())
+        return exp.Tuple(expressions=operands + self._json_columns())
+
+    def _xmlelement(self) -> exp.Expression | None:
+        """XMLELEMENT ( NAME name [, XMLATTRIBUTES (...)] [, content ...] )"""
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        self._expect("name")
+        operands: list[Any] = [self._col_label()]
+        if self._at_punct(",") and self._next_word() == "xmlattributes":
+            self._advance(2)
+            operands += self._parenthesised_list(self._xml_attribute)
+        while self._punct(","):
+            operands.append(self._a_expr())
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _xml_attribute(self) -> exp.Expression:
+        """xml_attribute_el"""
+        value = self._a_expr()
+        return exp.Alias(this=value, alias=self._col_label()) if self._accept("as") else value
+
+    def _xmlforest(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands = self._list(self._xml_attribute)
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _xmlexists(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands = [self._c_expr(), self._xml_passing()]
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _xml_passing(self) -> exp.Expression:
+        """xmlexists_argument"""
+        self._expect("passing")
+        self._xml_mechanism()
+        value = self._c_expr()
+        self._xml_mechanism()
+        return value
+
+    def _xml_mechanism(self) -> None:
+        if self._at("by", "ref") or self._at("by", "value"):
+            self._advance(2)
+
+    def _xmlparse(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        self._document_or_content()
+        operands = [self._a_expr()]
+        if self._at("preserve", "whitespace") or self._at("strip", "whitespace"):
+            self._advance(2)
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _document_or_content(self) -> None:
+        if not self._accept("document"):
+            self._expect("content")
+
+    def _xmlpi(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        self._expect("name")
+        operands: list[Any] = [self._col_label()]
+        if self._punct(","):
+            operands.append(self._a_expr())
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _xmlroot(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands: list[Any] = [self._a_expr()]
+        self._expect_punct(",")
+        self._expect("version")
+        if not self._accept("no", "value"):
+            operands.append(self._a_expr())
+        if self._punct(","):
+            self._expect("standalone")
+            if self._accept("no"):
+                self._accept("value")
+            else:
+                self._expect("yes")
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _xmlserialize(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        self._document_or_content()
+        operands: list[Any] = [self._a_expr()]
+        self._expect("as")
+        operands.append(self._simple_type_name())
+        if self._accept("no", "indent") or self._accept("indent"):
+            pass
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _xmltable(self) -> exp.Anonymous:
+        """XMLTABLE ( [XMLNAMESPACES (...),] row PASSING document COLUMNS ... )"""
+        name, start = self._opened()
+        operands: list[Any] = []
+        if self._at("xmlnamespaces") and self._peek(1).kind == "(":
+            self._advance()
+            operands += self._parenthesised_list(self._xml_namespace)
+            self._expect_punct(",")
+        operands += [self._c_expr(), self._xml_passing()]
+        self._expect("columns")
+        operands += self._list(self._xml_column)
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _xml_namespace(self) -> exp.Expression:
+        if self._accept("default"):
+            return self._b_expr()
+        value = self._b_expr()
+        self._expect("as")
+        return exp.Alias(this=value, alias=self._col_label())
+
+    def _xml_column(self) -> exp.ColumnDef:
+        column = exp.ColumnDef(this=self._col_id())
+        if self._accept("for", "ordinality"):
+            return column
+        column.set("kind", self._type_name())
+        operands: list[Any] = []
+        while True:
+            if self._accept("path") or self._accept("default"):
+                operands.append(self._b_expr())
+            elif not (self._accept("not", "null") or self._accept("null")):
+                break
+        column.set("constraints", operands)
+        return column

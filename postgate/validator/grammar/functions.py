@@ -1,0 +1,311 @@
+"""Calls, and operands that begin with a keyword of their own (gram.y, func_expr and c_expr)."""
+
+from typing import Any
+
+from sqlglot import exp
+
+from postgate.validator.grammar.expressions import ExpressionGrammar
+
+_FRAMES = frozenset({"range", "rows", "groups"})
+_WITH_PRECISION = frozenset({"current_time", "current_timestamp", "localtime", "localtimestamp"})
+_FIELD_WORDS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+_NORMAL_FORMS = frozenset({"nfc", "nfd", "nfkc", "nfkd"})
+_TRIMS = {"both": "btrim", "leading": "ltrim", "trailing": "rtrim"}
+
+
+class FunctionGrammar(ExpressionGrammar):
+    """A call is always exp.Anonymous with its own name and all of its arguments."""
+
+    def _func_call(self) -> exp.Expression:
+        """func_expr_windowless: a call as it stands in FROM, an index or a partition key."""
+        node = self._c_expr()
+        call = node.expression if isinstance(node, exp.Dot) else node
+        if not isinstance(call, exp.Anonymous | exp.Cast) or call.args.get("typed"):
+            self._unexpected()
+        if any(call.args.get(part) is not None for part in ("over", "filter", "within_group")):
+            self._refuse("a window or aggregate clause is not allowed here", self._prev)
+        return node
+
+    def _syntax(self, name: str, operands: list[Any], start: int | None = None) -> exp.Anonymous:
+        """A function with a syntax of its own."""
+        this = exp.Identifier(this=name, quoted=False, pos=start)
+        return exp.Anonymous(this=this, expressions=[node for node in operands if node is not None], syntax=True)
+
+    def _called_or_typed(self, parts: list[Any]) -> exp.Expression:
+        if self._at_punct("SCONST"):
+            return exp.Cast(this=self._string(), to=self._data_type(self._type_kind(parts)), typed=True)
+        if len(parts) > 2:
+            self._refuse("a function may not be qualified with a database", self._prev)
+        call = exp.Anonymous(this=parts[-1])
+        self._arguments(call)
+        if self._at_punct("SCONST") and not call.args.get("starred"):
+            data_type = self._data_type(self._type_kind(parts), call.expressions)
+            return exp.Cast(this=self._string(), to=data_type, typed=True)
+        self._aggregate_clauses(call)
+        return call if len(parts) == 1 else exp.Dot(this=parts[0], expression=call)
+
+    def _arguments(self, call: exp.Anonymous) -> None:
+        """func_application, from its parenthesis."""
+        self._descend()
+        self._expect_punct("(")
+        if self._accept_op("*"):
+            call.set("starred", True)
+            call.set("expressions", [exp.Star()])
+        elif self._at_punct(")"):
+            call.set("expressions", [])
+        else:
+            self._argument_list(call)
+        self._expect_punct(")")
+        self._ascend()
+
+    def _argument_list(self, call: exp.Anonymous) -> None:
+        if self._accept("distinct"):
+            call.set("distinct", True)
+        else:
+            self._accept("all")
+        arguments = [self._argument(call)]
+        while self._punct(","):
+            if call.args.get("variadic"):
+                self._refuse("VARIADIC is only for the last argument", self._prev)
+            arguments.append(self._argument(call))
+        call.set("expressions", arguments)
+        if self._at("order"):
+            call.set("order", self._sort_clause())
+
+    def _argument(self, call: exp.Anonymous) -> exp.Expression:
+        """func_arg_expr"""
+        if self._accept("variadic"):
+            call.set("variadic", True)
+        if self._at_type_function_name() and self._peek(1).kind in (":=", "=>"):
+            name = self._type_function_name()
+            self._advance()
+            return exp.Kwarg(this=name, expression=self._a_expr())
+        return self._a_expr()
+
+    def _aggregate_clauses(self, call: exp.Anonymous) -> None:
+        """WITHIN GROUP, FILTER and OVER"""
+        if self._accept("within", "group"):
+            self._expect_punct("(")
+            call.set("within_group", self._sort_clause())
+            self._expect_punct(")")
+        if self._accept("filter"):
+            self._expect_punct("(")
+            self._expect("where")
+            call.set("filter", self._a_expr())
+            self._expect_punct(")")
+        if self._accept("over"):
+            over = self._window_specification() if self._at_punct("(") else self._col_id()
+            call.set("over", over)
+
+    def _window_specification(self) -> exp.WindowSpec:
+        """window_specification"""
+        self._expect_punct("(")
+        based_on = None
+        if self._at_col_id() and not self._at("partition") and not self._at_any(_FRAMES):
+            based_on = self._col_id()
+        partition = self._list(self._a_expr) if self._accept("partition", "by") else []
+        order = self._sort_clause() if self._at("order") else None
+        frame = self._frame() if self._at_any(_FRAMES) else []
+        self._expect_punct(")")
+        return exp.WindowSpec(this=based_on, expressions=partition, order=order, bounds=frame)
+
+    def _frame(self) -> list[exp.Expression]:
+        """opt_frame_clause"""
+        self._advance()
+        bounds = []
+        if self._accept("between"):
+            bounds += [self._frame_bound()]
+            self._expect("and")
+        bounds += [self._frame_bound()]
+        if self._accept("exclude") and not (
+            self._accept("current", "row") or self._accept("group") or self._accept("ties")
+        ):
+            self._expect("no", "others")
+        return [bound for bound in bounds if bound is not None]
+
+    def _frame_bound(self) -> exp.Expression | None:
+        if self._accept("current", "row"):
+            return None
+        bound = None
+        if not (self._at("unbounded") and self._next_word() in ("preceding", "following")):
+            bound = self._a_expr()
+        else:
+            self._advance()
+        if not self._accept("preceding"):
+            self._expect("following")
+        return bound
+
+    def _null(self) -> exp.Null:
+        self._advance()
+        return exp.Null()
+
+    def _boolean(self) -> exp.Boolean:
+        value = self._at("true")
+        self._advance()
+        return exp.Boolean(this=value)
+
+    def _case(self) -> exp.Case:
+        self._descend()
+        self._advance()
+        this = None if self._at("when") else self._a_expr()
+        branches = []
+        while self._accept("when"):
+            condition = self._a_expr()
+            self._expect("then")
+            branches.append(exp.If(this=condition, true=self._a_expr()))
+        if not branches:
+            self._unexpected()
+        default = self._a_expr() if self._accept("else") else None
+        self._expect("end")
+        self._ascend()
+        return exp.Case(this=this, ifs=branches, default=default)
+
+    def _cast(self) -> exp.Cast:
+        self._expect("cast")
+        self._expect_punct("(")
+        this = self._a_expr()
+        self._expect("as")
+        to = self._type_name()
+        self._expect_punct(")")
+        return exp.Cast(this=this, to=to, call=True)
+
+    def _exists(self) -> exp.Exists | None:
+        if self._peek(1).kind != "(":
+            return None
+        self._advance()
+        query = self._in_parentheses()
+        if not isinstance(query, exp.Subquery):
+            self._unexpected()
+        return exp.Exists(this=query)
+
+    def _array(self) -> exp.Array:
+        """ARRAY [ ... ] or ARRAY ( query )"""
+        self._advance()
+        if self._at_punct("["):
+            return self._array_elements()
+        query = self._in_parentheses()
+        if not isinstance(query, exp.Subquery):
+            self._unexpected()
+        return exp.Array(expressions=[query])
+
+    def _array_elements(self) -> exp.Array:
+        self._descend()
+        self._expect_punct("[")
+        elements: list[exp.Expression] = []
+        if self._at_punct("["):
+            elements = [*self._list(self._array_elements)]
+        elif not self._at_punct("]"):
+            elements = self._list(self._a_expr)
+        self._expect_punct("]")
+        self._ascend()
+        return exp.Array(expressions=elements)
+
+    def _row_operand(self) -> exp.Expression | None:
+        return self._overlaps(self._row()) if self._peek(1).kind == "(" else None
+
+    def _refused_call(self) -> exp.Expression | None:
+        if self._peek(1).kind == "(":
+            self._refuse(f"{self._curr.value.upper()} is not supported")
+        return None
+
+    def _opened(self) -> tuple[str, int]:
+        """Consume a function's keyword and its parenthesis; the keyword and where it stands."""
+        token = self._curr
+        self._advance()
+        self._expect_punct("(")
+        return token.value, token.start
+
+    def _plain_call(self) -> exp.Expression | None:
+        """NAME ( expression, ... )"""
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        arguments = [] if self._at_punct(")") else self._list(self._a_expr)
+        self._expect_punct(")")
+        return self._syntax(name, arguments, start)
+
+    def _value_function(self) -> exp.Expression | None:
+        """CURRENT_DATE and its like"""
+        name, start = self._curr.value, self._curr.start
+        if name == "current_schema" and self._peek(1).kind in ("(", "."):
+            return None
+        self._advance()
+        operands = []
+        if name in _WITH_PRECISION and self._punct("("):
+            operands.append(self._integer())
+            self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _collation_for(self) -> exp.Expression | None:
+        if self._next_word() != "for":
+            return None
+        start = self._curr.start
+        self._expect("collation", "for")
+        operands = self._parenthesised_list(self._a_expr)
+        return self._syntax("pg_collation_for", operands, start)
+
+    def _extract(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        field = self._string() if self._at_punct("SCONST") else self._col_label()
+        self._expect("from")
+        operands = [field, self._a_expr()]
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _normalize(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands = [self._a_expr()]
+        if self._punct(",") and not self._accept_any(_NORMAL_FORMS):
+            self._unexpected()
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _overlay(self) -> exp.Expression | None:
+        """OVERLAY(x PLACING y FROM n FOR m), or as an ordinary call"""
+        return self._words_or_call(("placing", "from", "for"))
+
+    def _substring(self) -> exp.Expression | None:
+        """SUBSTRING(x FROM n FOR m), (x FOR m FROM n), (x SIMILAR y ESCAPE z), or as an ordinary call"""
+        return self._words_or_call(("from", "for", "similar", "escape"))
+
+    def _words_or_call(self, words: tuple[str, ...]) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        call = self._syntax(name, [], start)
+        if not self._at_punct(")"):
+            self._argument_list(call)
+        while len(call.expressions) and (word := self._word()) in words:
+            words = tuple(other for other in words if other != word)
+            self._advance()
+            call.append("expressions", self._a_expr())
+        self._expect_punct(")")
+        return call
+
+    def _position(self) -> exp.Expression | None:
+        if self._peek(1).kind != "(":
+            return None
+        name, start = self._opened()
+        operands = [self._b_expr()]
+        self._expect("in")
+        operands.append(self._b_expr())
+        self._expect_punct(")")
+        return self._syntax(name, operands, start)
+
+    def _trim(self) -> exp.Expression | None:
+        """TRIM([BOTH | LEADING | TRAILING] [x] [FROM] y)"""
+        if self._peek(1).kind != "(":
+            return None
+        _, start = self._opened()
+        name = _TRIMS.get(self._word() or "")
+        if name is not None:
+            self._advance()
+        operands = [] if self._at("from") else self._list(self._a_expr)
+        if self._accept("from"):
+            operands += self._list(self._a_expr)
+        self._expect_punct(")")
+        return self._syntax(name or "btrim", operands, start)

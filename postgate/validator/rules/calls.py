@@ -1,0 +1,116 @@
+"""Which functions a statement calls: the built-in ones by an allow-list, the tenant's own by name."""
+
+from sqlglot import exp
+
+from postgate.validator.functions import ALLOWED_FUNCTIONS, EXTENSION_FUNCTIONS, REFUSED_FIELDS, REFUSED_FUNCTIONS
+from postgate.validator.rules.names import judge_name_literal
+from postgate.validator.rules.types import ALLOWED_TYPES
+from postgate.validator.statement import Statement
+
+# Functions with a syntax of their own (manual, "SQL Syntax", "Function Calls" and the chapters of each); those that
+# would tell the gateway's login (session_user, system_user) are missing.
+_SYNTAX_FUNCTIONS = frozenset(
+    """
+    coalesce nullif greatest least grouping extract overlay position substring btrim ltrim rtrim normalize
+    is_normalized pg_collation_for merge_action current_date current_time current_timestamp localtime localtimestamp
+    current_user current_role user current_catalog current_schema
+    xmlconcat xmlelement xmlexists xmlforest xmlparse xmlpi xmlroot xmlserialize xmltable
+    json json_array json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize
+    json_table json_value
+    """.split()
+)
+_SAMPLING_METHODS = frozenset({"bernoulli", "system"})
+_HELPERS = frozenset({"list_tables", "describe_table"})
+# These take a relation's name as their first argument; true where the call changes the sequence.
+_NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_serial_sequence": False}
+
+
+def judge_calls(statement: Statement) -> None:
+    """Collect every call, and refuse what is neither an allowed built-in function nor possibly the tenant's own."""
+    for call in statement.nodes(exp.Anonymous):
+        _judge_call(statement, call)
+    for column in statement.nodes(exp.Column):
+        if column.args.get("table") is not None:
+            _judge_field(statement, column.this)
+    for dot in statement.nodes(exp.Dot):
+        _judge_field(statement, dot.expression)
+
+
+def _judge_call(statement: Statement, call: exp.Anonymous) -> None:
+    name = call.this.name
+    schema = _schema(call)
+    statement.functions.add((schema, name))
+    if call.args.get("syntax"):
+        if name not in _SYNTAX_FUNCTIONS:
+            _refuse(statement, call, name)
+    elif isinstance(call.parent, exp.TableSample) and call.arg_key == "method":
+        if schema not in (None, "pg_catalog") or name not in _SAMPLING_METHODS:
+            _refuse(statement, call, name)
+    elif schema == "postgate_helpers":
+        if name not in _HELPERS:
+            _refuse(statement, call, f"postgate_helpers.{name}")
+    elif schema is None or schema == "pg_catalog":
+        _judge_built_in(statement, call, schema, name)
+    else:
+        statement.qualify(schema, call)
+        _take_own(statement, name)
+
+
+def _judge_built_in(statement: Statement, call: exp.Anonymous, schema: str | None, name: str) -> None:
+    if name in ALLOWED_FUNCTIONS:
+        if name in _NAME_FUNCTIONS:
+            _judge_name_argument(statement, call, name)
+    elif name in ALLOWED_TYPES and len(call.expressions) == 1:
+        return  # a cast in the form of a call
+    elif schema is not None or name.startswith("pg_") or name in REFUSED_FUNCTIONS:
+        _refuse(statement, call, name)
+    elif name in EXTENSION_FUNCTIONS:
+        return
+    else:
+        _take_own(statement, name)
+
+
+def _take_own(statement: Statement, name: str) -> None:
+    statement.own_functions.add(name)
+    statement.writes = True  # nobody knows what its body does
+
+
+def _judge_name_argument(statement: Statement, call: exp.Anonymous, name: str) -> None:
+    argument = call.expressions[0] if call.expressions else call
+    if isinstance(argument, exp.Kwarg):
+        argument = argument.expression
+    while isinstance(argument, exp.Paren) or _casts_a_name(argument):
+        argument = argument.this
+    if not (isinstance(argument, exp.Anonymous) and argument.this.name == "pg_get_serial_sequence"):
+        judge_name_literal(statement, argument, f"{name}()")
+    if name == "nextval":
+        statement.advances_sequence = True
+    elif name == "setval":
+        statement.operations.add("UPDATE")
+        statement.writes = True
+
+
+def _casts_a_name(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Cast) and node.to.args["kind"].name in ("regclass", "text")
+
+
+def _judge_field(statement: Statement, field: exp.Expression) -> None:
+    """PostgreSQL takes x.f as the call f(x) where x has no column f (manual, "Using Composite Types in Queries");
+    tried: `SELECT t.pg_sleep FROM generate_series(1, 9) t` sleeps."""
+    name = field.name
+    if isinstance(field, exp.Identifier) and (
+        name in REFUSED_FIELDS or (name.startswith("pg_") and name not in ALLOWED_FUNCTIONS)
+    ):
+        _refuse(statement, field, name)
+
+
+def _schema(call: exp.Anonymous) -> str | None:
+    parent = call.parent
+    if isinstance(parent, exp.Dot) and parent.expression is call:
+        schema: str = parent.this.name
+        return schema
+    return None
+
+
+def _refuse(statement: Statement, node: exp.Expression, name: str) -> None:
+    statement.refuse(f"Function {name} is not allowed", node)

@@ -1,0 +1,113 @@
+"""The first wall, on statements that must pass and on statements that must not: cases are lines of files."""
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postgate.errors import ParseError
+from postgate.validator import Tenant, validate
+
+FIXTURES = Path(__file__).parent / "fixtures"
+OPERATIONS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"})
+_CASE = re.compile(r"(?:\[([A-Z,]*)\] )?(.*?)(?: -- (?=[^-]*$)(.*))?")
+
+# What a statement costs is for limits, and what a session keeps for the executor.
+NOT_THE_VALIDATORS = {"resource", "transport", "parser-dos", "session"}
+
+
+def _lines(name: str) -> list[Any]:
+    """(operations, statement, part of the message) of each line that is neither a comment nor a heading."""
+    cases = []
+    for line in (FIXTURES / "validator" / name).read_text().splitlines():
+        if line.startswith(("-- ", "# ")):
+            continue
+        match = _CASE.fullmatch(line)
+        assert match, line
+        words, sql, message = match.groups()
+        operations = OPERATIONS if words is None else frozenset(filter(None, words.split(",")))
+        cases.append(pytest.param(operations, sql, message, id=line[:70]))
+    return cases
+
+
+def _corpus(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (FIXTURES / "corpus" / name).read_text().splitlines()]
+
+
+def _text(template: str) -> str:
+    """A statement of the corpus with its placeholders filled in."""
+    text = re.sub(r"\{\{rep\|(.*?)\|(\d+)\}\}", lambda m: m[1] * int(m[2]), template, flags=re.DOTALL)
+    text = re.sub(
+        r"\{\{seq\|(.*?)\|(\d+)\}\}",
+        lambda m: ",".join(m[1].replace("#", str(n)) for n in range(1, int(m[2]) + 1)),
+        text,
+    )
+    values = {"victim": "tenant_b", "attacker": "tenant_a", "uniq": "fresh", "gwrole": "gateway", "canary_pid": "1"}
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: values.get(m[1], "x"), text)
+
+
+@pytest.mark.parametrize(("operations", "sql", "message"), _lines("allowed.sql"))
+def test_allowed(operations: frozenset[str], sql: str, message: str | None) -> None:
+    verdict = validate(sql, Tenant("tenant_a", operations))
+    assert verdict.operations <= operations
+    if operations != OPERATIONS:
+        for operation in operations - {"INSERT"}:
+            with pytest.raises(ParseError, match="is not allowed"):
+                validate(sql, Tenant("tenant_a", operations - {operation}))
+
+
+@pytest.mark.parametrize(("operations", "sql", "message"), _lines("refused.sql"))
+def test_refused(operations: frozenset[str], sql: str, message: str) -> None:
+    with pytest.raises(ParseError) as refusal:
+        validate(sql, Tenant("tenant_a", operations))
+    assert message in str(refusal.value)
+    assert str(refusal.value).startswith("Parse error: ")
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in _corpus("accepts.jsonl")])
+def test_corpus_accepts(case: dict[str, Any]) -> None:
+    for sql in [*case.get("setup", ()), case.get("sql")]:
+        if sql is not None:
+            operations = OPERATIONS if sql != case.get("sql") else frozenset(case["token_ops"])
+            validate(_text(sql), Tenant("tenant_a", operations))
+
+
+ATTACKS = [
+    case
+    for case in _corpus("attacks.jsonl")
+    if "validator" in case.get("walls", ["validator"]) and case["class"] not in NOT_THE_VALIDATORS and "sql" in case
+]
+
+
+def _is_stopped(sql: str, operations: list[str]) -> bool:
+    """Whether the statement is refused, here or by the executor because no function of the tenant has its name."""
+    try:
+        return bool(validate(_text(sql), Tenant("tenant_a", frozenset(operations))).own_functions)
+    except ParseError:
+        return True
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in ATTACKS])
+def test_corpus_attacks(case: dict[str, Any]) -> None:
+    steps = [step for step in case.get("before", ()) if step.get("as") == "attacker"] + [case]
+    assert any(_is_stopped(step["sql"], step["token_ops"]) for step in steps)
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case["id"]) for case in _corpus("attacks.jsonl") if case["class"] == "parser-dos"]
+)
+def test_every_text_is_judged_at_once(case: dict[str, Any]) -> None:
+    """Whatever the judgement: a parser that takes exponential time would run into the suite's time limit."""
+    with contextlib.suppress(ParseError):
+        validate(_text(case["sql"]), Tenant("tenant_a", OPERATIONS))
+
+
+@given(st.text(max_size=60) | st.text(alphabet="SELECTFROMselect'\"$()[],.;:*/-+ \n1aU&E\\", max_size=60))
+def test_any_text_is_judged(text: str) -> None:
+    with contextlib.suppress(ParseError):
+        validate(text, Tenant("tenant_a", OPERATIONS))
