@@ -41,7 +41,7 @@ _CONTINUED = re.compile(r"(?:[ \t\f]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f]++|--[^\n
 _COMMON = re.compile(
     r"[ \t\n\r\f]*+(?:"
     rf"([A-Za-z_][A-Za-z0-9_$]{{0,62}}+)(?![{_START}0-9$'&])"
-    rf"|([0-9]{{1,9}}+)(?![{_START}0-9$.])"
+    rf"|(0|[1-9][0-9]{{0,8}}+)(?![{_START}0-9$.])"
     r"|([(),;\[\]]|\.(?![.0-9]))"
     r"|([*<>=])(?![~!@#^&|`?+\-*/%<>=])"
     rf"|(\$[1-9][0-9]{{0,3}}+)(?![{_START}0-9$]))"
@@ -71,7 +71,8 @@ class Token(NamedTuple):
         kind: IDENT (also each keyword), QIDENT, SCONST, BCONST, XCONST, ICONST, FCONST, PARAM, OP, or the text itself
             for punctuation: ( ) [ ] , ; . : :: := => ..
         text: the text as it stands.
-        value: what it means: a name folded and cut, a string's content, a parameter's number, an operator's name.
+        value: what it means: a name folded and cut, a string's content, a parameter's number, an operator's name, an
+            integer (ICONST) in decimal digits.
         start: first character.
         end: the character after the last one.
     """
@@ -255,8 +256,8 @@ class _Lexer:
         return escape, end
 
     def _take_number(self, start: int) -> int:
-        number = self._match(_NUMBER, start)
-        text, end = number[0], number.end()
+        match = self._match(_NUMBER, start)
+        text, end = match[0], match.end()
         if _JUNK.match(self.sql, end):
             self._fail("trailing junk after numeric literal", start)
         if not _INTEGER.fullmatch(text):
@@ -264,8 +265,9 @@ class _Lexer:
         base = _BASES.get(text[1:2].lower(), 10)
         digits = (text if base == 10 else text[2:]).replace("_", "").lstrip("0")
         # The length keeps Python from refusing to convert thousands of digits.
-        small = len(digits) <= 31 and int(digits or "0", base) <= _LARGEST_INTEGER
-        return self._add("ICONST" if small else "FCONST", text, start, end)
+        if len(digits) <= 31 and (number := int(digits or "0", base)) <= _LARGEST_INTEGER:
+            return self._add("ICONST", str(number), start, end)
+        return self._add("FCONST", text, start, end)
 
     def _take_dollar(self, start: int) -> int:
         if match := _PARAMETER.match(self.sql, start):

@@ -197,7 +197,7 @@ class DocumentGrammar(FunctionGrammar):
         name, start = self._opened()
         operands: list[Any] = [self._json_value_expr()]
         self._expect_punct(",")
-        operands.append(self._a_expr())
+        operands.append(self._string())
         if self._accept("as"):
             operands.append(self._col_id())
         operands += self._json_passing()

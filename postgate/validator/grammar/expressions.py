@@ -384,6 +384,8 @@ class ExpressionGrammar(TypeGrammar):
         while True:
             if self._punct("."):
                 node = exp.Dot(this=node, expression=self._star() or self._col_label())
+                if isinstance(node.expression, exp.Star):
+                    return node
             elif self._at_punct("["):
                 node = exp.Bracket(this=node, expressions=[self._subscript()])
             else:
@@ -459,7 +461,8 @@ class ExpressionGrammar(TypeGrammar):
             return self._called_or_typed(parts)
         if not can_be_column:
             self._unexpected()
-        return self._indirection(self._column(parts))
+        column = self._column(parts)
+        return self._indirection(column) if names_only else column
 
     def _column(self, parts: list[exp.Expression]) -> exp.Column:
         if len(parts) > 4:

@@ -5,10 +5,13 @@ from typing import Any
 from sqlglot import exp
 
 from postgate.validator.grammar.expressions import ExpressionGrammar
+from postgate.validator.keywords import KEYWORDS
 
 _FRAMES = frozenset({"range", "rows", "groups"})
 _WITH_PRECISION = frozenset({"current_time", "current_timestamp", "localtime", "localtimestamp"})
 _FIELD_WORDS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+# Other functions of this form take one argument or more.
+_ARITY = {"json_scalar": 1, "merge_action": 0, "nullif": 2}
 _NORMAL_FORMS = frozenset({"nfc", "nfd", "nfkc", "nfkd"})
 _TRIMS = {"both": "btrim", "leading": "ltrim", "trailing": "rtrim"}
 
@@ -38,11 +41,16 @@ class FunctionGrammar(ExpressionGrammar):
             self._refuse("a function may not be qualified with a database", self._prev)
         call = exp.Anonymous(this=parts[-1])
         self._arguments(call)
-        if self._at_punct("SCONST") and not call.args.get("starred"):
+        if self._at_punct("SCONST") and self._are_modifiers(call):
             data_type = self._data_type(self._type_kind(parts), call.expressions)
             return exp.Cast(this=self._string(), to=data_type, typed=True)
         self._aggregate_clauses(call)
         return call if len(parts) == 1 else exp.Dot(this=parts[0], expression=call)
+
+    def _are_modifiers(self, call: exp.Anonymous) -> bool:
+        """Whether the arguments could be the modifiers of a type."""
+        plain = not any(isinstance(argument, exp.Kwarg | exp.Star) for argument in call.expressions)
+        return bool(call.expressions) and plain and not {"distinct", "variadic", "order"} & call.args.keys()
 
     def _arguments(self, call: exp.Anonymous) -> None:
         """func_application, from its parenthesis."""
@@ -222,6 +230,8 @@ class FunctionGrammar(ExpressionGrammar):
         name, start = self._opened()
         arguments = [] if self._at_punct(")") else self._list(self._a_expr)
         self._expect_punct(")")
+        if len(arguments) != _ARITY.get(name, len(arguments) or 1):
+            self._refuse(f"{name} takes another number of arguments", self._prev)
         return self._syntax(name, arguments, start)
 
     def _value_function(self) -> exp.Expression | None:
@@ -248,11 +258,19 @@ class FunctionGrammar(ExpressionGrammar):
         if self._peek(1).kind != "(":
             return None
         name, start = self._opened()
-        field = self._string() if self._at_punct("SCONST") else self._col_label()
+        self._expect_extract_field()
+        field = self._string() if self._at_punct("SCONST") else self._identifier()
         self._expect("from")
         operands = [field, self._a_expr()]
         self._expect_punct(")")
         return self._syntax(name, operands, start)
+
+    def _expect_extract_field(self) -> None:
+        """extract_arg: a string, a field's keyword or a name that is no keyword"""
+        word = self._word()
+        known = word in _FIELD_WORDS or word not in KEYWORDS if word else self._kind() in ("QIDENT", "SCONST")
+        if not known:
+            self._unexpected()
 
     def _normalize(self) -> exp.Expression | None:
         if self._peek(1).kind != "(":
@@ -279,7 +297,9 @@ class FunctionGrammar(ExpressionGrammar):
         call = self._syntax(name, [], start)
         if not self._at_punct(")"):
             self._argument_list(call)
-        while len(call.expressions) and (word := self._word()) in words:
+        given = 0
+        while len(call.expressions) == 1 + given and (word := self._word()) in words:
+            given += 1
             words = tuple(other for other in words if other != word)
             self._advance()
             call.append("expressions", self._a_expr())
@@ -305,7 +325,7 @@ class FunctionGrammar(ExpressionGrammar):
         if name is not None:
             self._advance()
         operands = [] if self._at("from") else self._list(self._a_expr)
-        if self._accept("from"):
+        if len(operands) <= 1 and self._accept("from"):
             operands += self._list(self._a_expr)
         self._expect_punct(")")
         return self._syntax(name or "btrim", operands, start)

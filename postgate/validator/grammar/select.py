@@ -297,6 +297,13 @@ class SelectGrammar(FromGrammar):
         self._expect("set")
         return [*columns, self._col_id()]
 
+    def _constant(self) -> exp.Expression:
+        """AexprConst"""
+        node = self._c_expr()
+        if not (isinstance(node, exp.Literal | exp.Boolean | exp.Null) or node.args.get("typed")):
+            self._refuse("a constant is expected", self._prev)
+        return node
+
     def _cycle_clause(self) -> list[exp.Expression]:
         """CYCLE columns SET column [TO value DEFAULT value] USING column"""
         if not self._accept("cycle"):
@@ -305,8 +312,8 @@ class SelectGrammar(FromGrammar):
         self._expect("set")
         parts.append(self._col_id())
         if self._accept("to"):
-            parts.append(self._c_expr())
+            parts.append(self._constant())
             self._expect("default")
-            parts.append(self._c_expr())
+            parts.append(self._constant())
         self._expect("using")
         return [*parts, self._col_id()]

@@ -84,10 +84,15 @@ def _judge_name_argument(statement: Statement, call: exp.Anonymous, name: str) -
     if not (isinstance(argument, exp.Anonymous) and argument.this.name == "pg_get_serial_sequence"):
         judge_name_literal(statement, argument, f"{name}()")
     if name == "nextval":
-        statement.advances_sequence = True
+        statement.advances_sequence |= not _is_stored(statement, call)
     elif name == "setval":
         statement.operations.add("UPDATE")
         statement.writes = True
+
+
+def _is_stored(statement: Statement, call: exp.Anonymous) -> bool:
+    """Whether the call is only written down, as a column's default."""
+    return isinstance(statement.root, exp.Create | exp.Alter) and call.find_ancestor(exp.Select) is None
 
 
 def _casts_a_name(node: exp.Expression) -> bool:

@@ -71,7 +71,9 @@ def _kind(statement: Statement, root: exp.Expression) -> str:
 
 def _collect_creation(statement: Statement, create: exp.Create) -> None:
     statement.operations.add("CREATE")
-    if create.args["kind"] == "VIEW":
+    if create.args["kind"] in _FILLED_FROM_QUERY and create.expression is not None:
+        statement.operations.add("SELECT")
+    elif create.args["kind"] == "VIEW":
         # A view reads nothing before it is selected from; only a statement inside it could do more.
         statement.operations.discard("SELECT")
     if create.args.get("replace"):

@@ -27,8 +27,10 @@ def _judge_table(statement: Statement, table: exp.Table) -> None:
     name = table.this.name
     if is_cte(statement, table):
         return
-    if schema is not None and schema.name == "pg_catalog" and isinstance(table.parent, exp.Collate):
-        return
+    if isinstance(table.parent, exp.Collate | exp.Opclass):
+        if schema is not None and schema.name != "pg_catalog":
+            statement.qualify(schema, table)
+        return  # a collation or operator class, of which every database has the same
     if schema is not None:
         statement.qualify(schema, table)
     if is_system_name(name):
