@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from service import Service, a_service
 
 from postgate import embedded, migrate
 
@@ -71,3 +72,17 @@ def connection(conninfo: str) -> Iterator[psycopg.Connection]:
     """An autocommit connection to `conninfo`."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def service(conninfo: str) -> Iterator[Service]:
+    """The service on this test's database."""
+    with a_service(conninfo) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def shared_service(server: str, template: str) -> Iterator[Service]:
+    """The service for tests that leave nothing behind that another would see."""
+    with a_database(server, template) as conninfo, a_service(conninfo) as service:
+        yield service

@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from postgate.validator.grammar.functions import FunctionGrammar
 
-_BEHAVIOURS = frozenset({"error", "null", "true", "false", "unknown"})
+_BEHAVIOURS = frozenset({"default", "empty", "error", "false", "null", "true", "unknown"})
+_COLUMN_OPTIONS = frozenset({"default", "path"})
 
 
 class DocumentGrammar(FunctionGrammar):
@@ -39,13 +40,13 @@ class DocumentGrammar(FunctionGrammar):
         self._json_format()
         return value
 
-    def _json_format(self) -> None:
-        if self._at("format", "json"):
-            self._advance(2)
-            if self._accept("encoding"):
-                if self._word() not in ("utf8", "utf16", "utf32"):
-                    self._unexpected()
-                self._advance()
+    def _json_format(self) -> bool:
+        """json_format_clause_opt"""
+        if not self._accept("format", "json"):
+            return False
+        if self._at("encoding"):
+            self._refuse("ENCODING is not supported")
+        return True
 
     def _json_returning(self) -> exp.DataType | None:
         """json_returning_clause_opt"""
@@ -65,25 +66,51 @@ class DocumentGrammar(FunctionGrammar):
         if self._peek(1).kind != "(":
             return None
         name, start = self._opened()
-        operands: list[Any] = []
-        if not self._at_punct(")") and not self._at("returning"):
-            operands = self._json_members()
-        self._json_nulls()
-        self._unique_keys()
+        if self._peek(1).kind in (":=", "=>"):
+            return self._ordinary_json_object(start, self._func_arg_expr())
+        key = None if self._at_punct(")") or self._at("returning") else self._json_key()
+        if key is not None and not self._at_json_value():
+            return self._ordinary_json_object(start, key)
+        operands: list[Any] = [] if key is None else self._json_members(key)
         operands.append(self._json_returning())
         self._expect_punct(")")
         return self._syntax(name, operands, start)
 
-    def _json_members(self) -> list[Any]:
-        """Pairs, or the arguments of the ordinary function of this name."""
-        operands: list[Any] = [self._a_expr()]
-        if self._at_punct(",") or self._at_punct(")"):
-            while self._punct(","):
-                operands.append(self._a_expr())
-            return operands
-        operands.append(self._json_member_value())
+    def _ordinary_json_object(self, start: int, first: exp.Expression) -> exp.Anonymous:
+        """The function json_object, which is older than the syntax, after its first argument"""
+        arguments = [first]
         while self._punct(","):
-            operands += [self._a_expr(), self._json_member_value()]
+            arguments.append(self._func_arg_expr())
+        self._expect_punct(")")
+        name = exp.Identifier(this="json_object", quoted=False, pos=start)
+        return exp.Anonymous(this=name, expressions=arguments)
+
+    def _json_key(self) -> exp.Expression:
+        """What stands before `:` or VALUE: an a_expr, but before VALUE a c_expr."""
+        self._descend()
+        prefixed = self._at_prefix()
+        key = self._operand(bare=False) if prefixed else self._c_expr()
+        if prefixed or not self._at("value"):
+            key = self._operators(self._overlaps(key), 0, bare=False)
+            if self._at("value"):
+                self._unexpected()
+        self._ascend()
+        return key
+
+    def _at_prefix(self) -> bool:
+        """Whether an operator comes next, so that no c_expr does."""
+        return self._at_punct("OP") or self._at("not") or (self._at("operator") and self._peek(1).kind == "(")
+
+    def _at_json_value(self) -> bool:
+        return self._at_punct(":") or self._at("value")
+
+    def _json_members(self, key: exp.Expression) -> list[Any]:
+        """json_name_and_value_list and the clauses on nulls and keys, after the first key"""
+        operands = [key, self._json_member_value()]
+        while self._punct(","):
+            operands += [self._json_key(), self._json_member_value()]
+        self._json_nulls()
+        self._unique_keys()
         return operands
 
     def _json_member_value(self) -> exp.Expression:
@@ -95,7 +122,7 @@ class DocumentGrammar(FunctionGrammar):
         if self._peek(1).kind != "(":
             return None
         name, start = self._opened()
-        operands: list[Any] = [self._a_expr(), self._json_member_value()]
+        operands: list[Any] = [self._json_key(), self._json_member_value()]
         self._json_nulls()
         self._unique_keys()
         operands.append(self._json_returning())
@@ -115,7 +142,7 @@ class DocumentGrammar(FunctionGrammar):
             self._json_format()
         elif not self._at_punct(")") and not self._at("returning"):
             operands = [*self._list(self._json_value_expr)]
-        self._json_nulls()
+            self._json_nulls()
         operands.append(self._json_returning())
         self._expect_punct(")")
         return self._syntax(name, operands, start)
@@ -143,9 +170,11 @@ class DocumentGrammar(FunctionGrammar):
         self._expect_punct(",")
         operands.append(self._a_expr())
         operands += self._json_passing()
-        operands.append(self._json_returning())
-        self._json_wrapper()
-        operands += self._json_behaviours()
+        if name != "json_exists":
+            operands.append(self._json_returning())
+        if name == "json_query":
+            self._json_wrapper()
+        operands += self._json_behaviours(on_empty=name != "json_exists")
         self._expect_punct(")")
         return self._syntax(name, operands, start)
 
@@ -173,24 +202,27 @@ class DocumentGrammar(FunctionGrammar):
             self._expect("quotes")
             self._accept("on", "scalar", "string")
 
-    def _json_behaviours(self) -> list[Any]:
-        """behaviour ON EMPTY, behaviour ON ERROR"""
+    def _json_behaviours(self, on_empty: bool) -> list[Any]:
+        """json_behavior_clause_opt, or json_on_error_clause_opt without `on_empty`"""
         operands: list[Any] = []
-        while self._at_json_behaviour():
-            if self._accept("default"):
-                operands.append(self._a_expr())
-            elif self._accept("empty"):
-                if not self._accept("array"):
-                    self._accept("object")
-            else:
-                self._advance()
-            self._expect("on")
-            if not self._accept("empty"):
-                self._expect("error")
+        if not self._at_any(_BEHAVIOURS):
+            return operands
+        self._json_behaviour(operands)
+        if on_empty and self._accept("empty"):
+            if not self._at_any(_BEHAVIOURS):
+                return operands
+            self._json_behaviour(operands)
+        self._expect("error")
         return operands
 
-    def _at_json_behaviour(self) -> bool:
-        return self._at_any(_BEHAVIOURS) or self._at("default") or self._at("empty")
+    def _json_behaviour(self, operands: list[Any]) -> None:
+        """json_behavior ON; the value of a DEFAULT is added to `operands`."""
+        word = self._accept_any(_BEHAVIOURS)
+        if word == "default":
+            operands.append(self._a_expr())
+        elif word == "empty" and not self._accept("array"):
+            self._accept("object")
+        self._expect("on")
 
     def _json_table(self) -> exp.Anonymous:
         """JSON_TABLE ( value, path COLUMNS ( ... ) )"""
@@ -202,7 +234,7 @@ class DocumentGrammar(FunctionGrammar):
             operands.append(self._col_id())
         operands += self._json_passing()
         operands += self._json_columns()
-        operands += self._json_behaviours()
+        operands += self._json_behaviours(on_empty=False)
         self._expect_punct(")")
         return self._syntax(name, operands, start)
 
@@ -222,14 +254,11 @@ class DocumentGrammar(FunctionGrammar):
         if self._accept("for", "ordinality"):
             return column
         column.set("kind", self._type_name())
-        self._json_format()
-        operands: list[Any] = []
-        exists = self._accept("exists")
-        if self._accept("path"):
-            operands.append(self._string())
+        exists = not self._json_format() and self._accept("exists")
+        operands: list[Any] = [self._string()] if self._accept("path") else []
         if not exists:
             self._json_wrapper()
-        operands += self._json_behaviours()
+        operands += self._json_behaviours(on_empty=not exists)
         column.set("constraints", operands)
         return column
 
@@ -273,7 +302,9 @@ class DocumentGrammar(FunctionGrammar):
         if self._peek(1).kind != "(":
             return None
         name, start = self._opened()
+        self._descend()
         operands = [self._c_expr(), self._xml_passing()]
+        self._ascend()
         self._expect_punct(")")
         return self._syntax(name, operands, start)
 
@@ -341,8 +372,8 @@ class DocumentGrammar(FunctionGrammar):
         operands: list[Any] = [self._a_expr()]
         self._expect("as")
         operands.append(self._simple_type_name())
-        if self._accept("no", "indent") or self._accept("indent"):
-            pass
+        if not self._accept("no", "indent"):
+            self._accept("indent")
         self._expect_punct(")")
         return self._syntax(name, operands, start)
 
@@ -373,10 +404,17 @@ class DocumentGrammar(FunctionGrammar):
             return column
         column.set("kind", self._type_name())
         operands: list[Any] = []
-        while True:
-            if self._accept("path") or self._accept("default"):
-                operands.append(self._b_expr())
-            elif not (self._accept("not", "null") or self._accept("null")):
-                break
+        seen: set[str] = set()
+        while (option := self._xml_column_option(operands)) is not None:
+            if option in seen:
+                self._refuse(f"{option.upper()} stands twice", self._prev)
+            seen.add(option)
         column.set("constraints", operands)
         return column
+
+    def _xml_column_option(self, operands: list[Any]) -> str | None:
+        """xmltable_column_option_el; its value is added to `operands`."""
+        if option := self._accept_any(_COLUMN_OPTIONS):
+            operands.append(self._b_expr())
+            return option
+        return "null" if self._accept("not", "null") or self._accept("null") else None

@@ -50,6 +50,7 @@ _QUANTIFIERS = frozenset({"any", "some", "all"})
 _TESTS = frozenset({"true", "false", "unknown", "document", "null"})
 _NORMAL_FORMS = frozenset({"nfc", "nfd", "nfkc", "nfkd"})
 _JSON_KINDS = frozenset({"value", "array", "object", "scalar"})
+_UNIQUENESS = frozenset({"with", "without"})
 _QUERY_WORDS = frozenset({"select", "values", "with", "table"})
 _QUERY_CONTINUATIONS = frozenset({"union", "intersect", "except", "order", "limit", "offset", "fetch", "for"})
 _NOT_FUNCTION = COL_NAME | RESERVED
@@ -91,7 +92,8 @@ class ExpressionGrammar(TypeGrammar):
             if self._at("operator") and self._peek(1).kind == "(":
                 schema, operator = self._qualified_operator()
                 return self._prefix_node(operator, schema, _OPERATOR + 1, bare)
-        return self._c_expr()
+        node = self._c_expr()
+        return self._overlaps(node) if not bare and isinstance(node, exp.Tuple) else node
 
     def _prefixed(self, bare: bool) -> exp.Expression:
         operator = self._curr.value
@@ -113,6 +115,11 @@ class ExpressionGrammar(TypeGrammar):
         while True:
             level = self._operator_level(bare)
             if level is None or level < minimum:
+                return left
+            if not self._operator_goes_on():
+                # PostgreSQL can take the word as a label only where no operator waits for what it ends.
+                if minimum:
+                    self._unexpected()
                 return left
             if level == closed:
                 self._unexpected()
@@ -139,11 +146,15 @@ class ExpressionGrammar(TypeGrammar):
             return None
         if word == "not" and self._next_word() not in _NEGATABLE:
             return None
-        if word == "at" and not (self._at("at", "time", "zone") or self._at("at", "local")):
-            return None
-        if word == "operator" and self._peek(1).kind != "(":
-            return None
         return level
+
+    def _operator_goes_on(self) -> bool:
+        """Whether the word that comes next is an operator, rather than a label of the same name."""
+        if self._at("at"):
+            return self._next_word() in ("time", "local")
+        if self._at("similar"):
+            return self._next_word() == "to"
+        return not self._at("operator") or self._peek(1).kind == "("
 
     def _infix(self, left: exp.Expression, level: int, bare: bool) -> tuple[exp.Expression, bool]:
         """The operator with what follows it, and whether it ended with an operand."""
@@ -253,8 +264,7 @@ class ExpressionGrammar(TypeGrammar):
 
     def _unique_keys(self) -> None:
         """json_key_uniqueness_constraint_opt"""
-        if (self._at("with") or self._at("without")) and self._next_word() == "unique":
-            self._advance()
+        if self._next_word() not in ("time", "ordinality") and self._accept_any(_UNIQUENESS):
             self._expect("unique")
             self._accept("keys")
 
@@ -299,11 +309,9 @@ class ExpressionGrammar(TypeGrammar):
         self._unexpected()
 
     def _parenthesised_operand(self) -> exp.Expression:
-        """A row, an expression or a query, and OVERLAPS after a row."""
+        """A row, or an expression or query with fields and subscripts."""
         node = self._in_parentheses()
-        if isinstance(node, exp.Tuple):
-            return self._overlaps(node)
-        return self._indirection(node)
+        return node if isinstance(node, exp.Tuple) else self._indirection(node)
 
     def _overlaps(self, row: exp.Expression) -> exp.Expression:
         if not self._accept("overlaps"):
@@ -450,19 +458,17 @@ class ExpressionGrammar(TypeGrammar):
         following = self._peek(1).kind
         if following in ("(", "SCONST") and can_be_function:
             return self._called_or_typed([self._identifier()])
-        if not can_be_column and not (following == "." and can_be_function):
+        if not can_be_column:
             self._unexpected()
         parts: list[exp.Expression] = [self._identifier()]
         while self._at_punct(".") and not isinstance(parts[-1], exp.Star):
             self._advance()
             parts.append(self._star() or self._col_label())
-        names_only = not isinstance(parts[-1], exp.Star)
-        if len(parts) > 1 and names_only and self._kind() in ("(", "SCONST"):
+        if isinstance(parts[-1], exp.Star):
+            return self._column(parts)
+        if len(parts) > 1 and self._kind() in ("(", "SCONST"):
             return self._called_or_typed(parts)
-        if not can_be_column:
-            self._unexpected()
-        column = self._column(parts)
-        return self._indirection(column) if names_only else column
+        return self._indirection(self._column(parts))
 
     def _column(self, parts: list[exp.Expression]) -> exp.Column:
         if len(parts) > 4:

@@ -1,5 +1,6 @@
 """Calls, and operands that begin with a keyword of their own (gram.y, func_expr and c_expr)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
@@ -8,6 +9,7 @@ from postgate.validator.grammar.expressions import ExpressionGrammar
 from postgate.validator.keywords import KEYWORDS
 
 _FRAMES = frozenset({"range", "rows", "groups"})
+_UNBOUNDED_PRECEDING, _PRECEDING, _CURRENT_ROW, _FOLLOWING, _UNBOUNDED_FOLLOWING = range(5)
 _WITH_PRECISION = frozenset({"current_time", "current_timestamp", "localtime", "localtimestamp"})
 _FIELD_WORDS = frozenset({"year", "month", "day", "hour", "minute", "second"})
 # Other functions of this form take one argument or more.
@@ -27,6 +29,8 @@ class FunctionGrammar(ExpressionGrammar):
             self._unexpected()
         if any(call.args.get(part) is not None for part in ("over", "filter", "within_group")):
             self._refuse("a window or aggregate clause is not allowed here", self._prev)
+        if isinstance(call, exp.Anonymous) and call.args.get("syntax") and call.name == "grouping":
+            self._refuse("GROUPING is not allowed here", self._prev)
         return node
 
     def _syntax(self, name: str, operands: list[Any], start: int | None = None) -> exp.Anonymous:
@@ -50,7 +54,7 @@ class FunctionGrammar(ExpressionGrammar):
     def _are_modifiers(self, call: exp.Anonymous) -> bool:
         """Whether the arguments could be the modifiers of a type."""
         plain = not any(isinstance(argument, exp.Kwarg | exp.Star) for argument in call.expressions)
-        return bool(call.expressions) and plain and not {"distinct", "variadic", "order"} & call.args.keys()
+        return bool(call.expressions) and plain and not {"all", "distinct", "variadic", "order"} & call.args.keys()
 
     def _arguments(self, call: exp.Anonymous) -> None:
         """func_application, from its parenthesis."""
@@ -69,8 +73,8 @@ class FunctionGrammar(ExpressionGrammar):
     def _argument_list(self, call: exp.Anonymous) -> None:
         if self._accept("distinct"):
             call.set("distinct", True)
-        else:
-            self._accept("all")
+        elif self._accept("all"):
+            call.set("all", True)
         arguments = [self._argument(call)]
         while self._punct(","):
             if call.args.get("variadic"):
@@ -81,9 +85,13 @@ class FunctionGrammar(ExpressionGrammar):
             call.set("order", self._sort_clause())
 
     def _argument(self, call: exp.Anonymous) -> exp.Expression:
-        """func_arg_expr"""
-        if self._accept("variadic"):
+        """func_arg_expr, with VARIADIC before it"""
+        if not call.args.get("distinct") and not call.args.get("all") and self._accept("variadic"):
             call.set("variadic", True)
+        return self._func_arg_expr()
+
+    def _func_arg_expr(self) -> exp.Expression:
+        """func_arg_expr"""
         if self._at_type_function_name() and self._peek(1).kind in (":=", "=>"):
             name = self._type_function_name()
             self._advance()
@@ -93,6 +101,9 @@ class FunctionGrammar(ExpressionGrammar):
     def _aggregate_clauses(self, call: exp.Anonymous) -> None:
         """WITHIN GROUP, FILTER and OVER"""
         if self._accept("within", "group"):
+            for part in ("distinct", "variadic", "order"):
+                if call.args.get(part):
+                    self._refuse(f"{part.upper()} does not go together with WITHIN GROUP", self._prev)
             self._expect_punct("(")
             call.set("within_group", self._sort_clause())
             self._expect_punct(")")
@@ -120,28 +131,34 @@ class FunctionGrammar(ExpressionGrammar):
     def _frame(self) -> list[exp.Expression]:
         """opt_frame_clause"""
         self._advance()
-        bounds = []
+        bounds: list[exp.Expression] = []
         if self._accept("between"):
-            bounds += [self._frame_bound()]
+            start = self._frame_bound(bounds)
             self._expect("and")
-        bounds += [self._frame_bound()]
+            end = self._frame_bound(bounds)
+        else:
+            start, end = self._frame_bound(bounds), _CURRENT_ROW
+        if start == _UNBOUNDED_FOLLOWING or end == _UNBOUNDED_PRECEDING or start > max(end, _PRECEDING):
+            self._refuse("a frame cannot start and end there", self._prev)
         if self._accept("exclude") and not (
             self._accept("current", "row") or self._accept("group") or self._accept("ties")
         ):
             self._expect("no", "others")
-        return [bound for bound in bounds if bound is not None]
+        return bounds
 
-    def _frame_bound(self) -> exp.Expression | None:
+    def _frame_bound(self, bounds: list[exp.Expression]) -> int:
+        """frame_bound: its place in the order of bounds; its offset is added to `bounds`."""
         if self._accept("current", "row"):
-            return None
-        bound = None
-        if not (self._at("unbounded") and self._next_word() in ("preceding", "following")):
-            bound = self._a_expr()
-        else:
-            self._advance()
-        if not self._accept("preceding"):
-            self._expect("following")
-        return bound
+            return _CURRENT_ROW
+        if self._accept("unbounded", "preceding"):
+            return _UNBOUNDED_PRECEDING
+        if self._accept("unbounded", "following"):
+            return _UNBOUNDED_FOLLOWING
+        bounds.append(self._a_expr())
+        if self._accept("preceding"):
+            return _PRECEDING
+        self._expect("following")
+        return _FOLLOWING
 
     def _null(self) -> exp.Null:
         self._advance()
@@ -209,7 +226,7 @@ class FunctionGrammar(ExpressionGrammar):
         return exp.Array(expressions=elements)
 
     def _row_operand(self) -> exp.Expression | None:
-        return self._overlaps(self._row()) if self._peek(1).kind == "(" else None
+        return self._row() if self._peek(1).kind == "(" else None
 
     def _refused_call(self) -> exp.Expression | None:
         if self._peek(1).kind == "(":
@@ -283,27 +300,50 @@ class FunctionGrammar(ExpressionGrammar):
         return self._syntax(name, operands, start)
 
     def _overlay(self) -> exp.Expression | None:
-        """OVERLAY(x PLACING y FROM n FOR m), or as an ordinary call"""
-        return self._words_or_call(("placing", "from", "for"))
+        """OVERLAY(x PLACING y FROM n FOR m), or an ordinary call"""
+        return self._clauses_or_call(self._overlay_clauses)
+
+    def _overlay_clauses(self) -> list[exp.Expression]:
+        """overlay_list, after its first expression"""
+        if not self._accept("placing"):
+            return []
+        operands = [self._a_expr()]
+        self._expect("from")
+        operands.append(self._a_expr())
+        return operands + ([self._a_expr()] if self._accept("for") else [])
 
     def _substring(self) -> exp.Expression | None:
-        """SUBSTRING(x FROM n FOR m), (x FOR m FROM n), (x SIMILAR y ESCAPE z), or as an ordinary call"""
-        return self._words_or_call(("from", "for", "similar", "escape"))
+        """SUBSTRING(x FROM n FOR m), (x FOR m FROM n), (x SIMILAR y ESCAPE z), or an ordinary call"""
+        return self._clauses_or_call(self._substring_clauses)
 
-    def _words_or_call(self, words: tuple[str, ...]) -> exp.Expression | None:
+    def _substring_clauses(self) -> list[exp.Expression]:
+        """substr_list, after its first expression"""
+        if self._accept("similar"):
+            pattern = self._a_expr()
+            self._expect("escape")
+            return [pattern, self._a_expr()]
+        operands: list[exp.Expression] = []
+        for words in (("from", "for"), ("for", "from")):
+            if not operands and self._accept(words[0]):
+                operands.append(self._a_expr())
+                if self._accept(words[1]):
+                    operands.append(self._a_expr())
+        return operands
+
+    def _clauses_or_call(self, parse_clauses: Callable[[], list[exp.Expression]]) -> exp.Expression | None:
+        """A function with words between its arguments, which PostgreSQL also takes with commas."""
         if self._peek(1).kind != "(":
             return None
         name, start = self._opened()
-        call = self._syntax(name, [], start)
-        if not self._at_punct(")"):
-            self._argument_list(call)
-        given = 0
-        while len(call.expressions) == 1 + given and (word := self._word()) in words:
-            given += 1
-            words = tuple(other for other in words if other != word)
-            self._advance()
-            call.append("expressions", self._a_expr())
+        operands = [] if self._at_punct(")") else [self._func_arg_expr()]
+        clauses: list[exp.Expression] = []
+        if operands and not isinstance(operands[0], exp.Kwarg):
+            clauses = parse_clauses()
+        while not clauses and self._punct(","):
+            operands.append(self._func_arg_expr())
         self._expect_punct(")")
+        call = self._syntax(name, operands + clauses, start)
+        call.set("syntax", bool(clauses))
         return call
 
     def _position(self) -> exp.Expression | None:
@@ -324,8 +364,8 @@ class FunctionGrammar(ExpressionGrammar):
         name = _TRIMS.get(self._word() or "")
         if name is not None:
             self._advance()
-        operands = [] if self._at("from") else self._list(self._a_expr)
-        if len(operands) <= 1 and self._accept("from"):
+        operands = [] if self._at("from") else [self._a_expr()]
+        if self._accept("from") or self._punct(","):
             operands += self._list(self._a_expr)
         self._expect_punct(")")
         return self._syntax(name or "btrim", operands, start)

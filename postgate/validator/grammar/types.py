@@ -6,18 +6,20 @@ from sqlglot import exp
 
 from postgate.validator.grammar.names import NameGrammar
 
-_NUMERIC = {
+# Types of one word, without modifiers.
+_PLAIN = {
     "int": "int4",
     "integer": "int4",
     "smallint": "int2",
     "bigint": "int8",
     "real": "float4",
     "boolean": "bool",
+    "json": "json",
 }
 _WITH_MODIFIERS = frozenset({"decimal", "dec", "numeric"})
 _CHARACTER = frozenset({"character", "char", "varchar", "nchar", "national"})
 _DATETIME = frozenset({"time", "timestamp"})
-_BUILT_IN = frozenset(_NUMERIC) | _WITH_MODIFIERS | _CHARACTER | _DATETIME | {"bit", "float", "interval"}
+_BUILT_IN = frozenset(_PLAIN) | _WITH_MODIFIERS | _CHARACTER | _DATETIME | {"bit", "float", "interval"}
 _FIELDS = ("year", "month", "day", "hour", "minute", "second")
 # What may follow TO after each field (opt_interval).
 _FIELD_ENDS = {
@@ -46,15 +48,15 @@ class TypeGrammar(NameGrammar):
         bounds = []
         if self._accept("array"):
             data_type.set("nested", True)
-            if not self._punct("["):
-                return
-            bounds.append(self._integer())
-            self._expect_punct("]")
-        while self._punct("["):
-            data_type.set("nested", True)
-            if not self._at_punct("]"):
+            if self._punct("["):
                 bounds.append(self._integer())
-            self._expect_punct("]")
+                self._expect_punct("]")
+        else:
+            while self._punct("["):
+                data_type.set("nested", True)
+                if not self._at_punct("]"):
+                    bounds.append(self._integer())
+                self._expect_punct("]")
         data_type.set("bounds", bounds)
 
     def _at_built_in_type(self) -> bool:
@@ -69,7 +71,7 @@ class TypeGrammar(NameGrammar):
 
     def _generic_type(self) -> exp.DataType:
         """GenericType: a name, qualified or not, with optional modifiers."""
-        parts = [self._identifier() if self._at("json") else self._type_function_name()]
+        parts = [self._type_function_name()]
         while self._punct("."):
             parts.append(self._col_label())
         return self._data_type(self._type_kind(parts), self._type_modifiers())
@@ -96,8 +98,8 @@ class TypeGrammar(NameGrammar):
 
     def _named_built_in(self, word: str, literal: bool) -> tuple[str, list[exp.Expression]]:
         """The canonical name and the modifiers, after the first word."""
-        if word in _NUMERIC:
-            return _NUMERIC[word], []
+        if word in _PLAIN:
+            return _PLAIN[word], []
         if word in _WITH_MODIFIERS:
             return "numeric", self._type_modifiers()
         if word == "double":

@@ -1,0 +1,116 @@
+"""The body of a request: JSON read without losing a digit, or refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from postgate.errors import ParseError
+
+# What a later version gives a meaning must not be ignored by this one.
+RESERVED = ("queries", "query", "row_mode", "dry_run", "isolation", "read_only")
+MOST_PARAMETERS = 65_535
+
+
+class Number(str):
+    """A JSON number as its digits."""
+
+    __slots__ = ()
+
+    @property
+    def is_integer(self) -> bool:
+        return self.lstrip("-").isdigit()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is asked for: one SQL text and the values of its placeholders."""
+
+    sql: str
+    params: list[Any] = field(repr=False)
+
+
+def read(body: bytes) -> Statement:
+    """The statement in the body of a request; ParseError says what is wrong with it."""
+    request = _load(body)
+    if not isinstance(request, dict):
+        raise ParseError("the body must be a JSON object")
+    for key in RESERVED:
+        if key in request:
+            raise ParseError(f'the key "{key}" is reserved for a later version')
+    sql, params = request.get("sql"), request.get("params")
+    if not isinstance(sql, str) or isinstance(sql, Number):
+        raise ParseError('"sql" must be a string' if "sql" in request else 'the key "sql" is missing')
+    if params is not None and not isinstance(params, list):
+        raise ParseError('"params" must be an array')
+    _check_text(sql, '"sql"')
+    if params and len(params) > MOST_PARAMETERS:
+        raise ParseError(f"a statement has at most {MOST_PARAMETERS} parameters")
+    for position, value in enumerate(params or (), 1):
+        _check_texts(value, f"parameter ${position}")
+    return Statement(sql, params or [])
+
+
+def _load(body: bytes) -> Any:
+    if not body.strip():
+        raise ParseError("the body is empty")
+    try:
+        return json.loads(
+            body.decode(),
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object,
+        )
+    except UnicodeDecodeError:
+        raise ParseError("the body is not valid UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ParseError(f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise ParseError("the body is nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ParseError(f"the key {json.dumps(twice)} stands twice in one object")
+    return made
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ParseError(f"the body is not JSON: {name} is no JSON value")
+
+
+def _check_texts(value: Any, where: str) -> None:
+    """Check every string in a value, without recursion: it may be deep."""
+    waiting: list[Any] = [value]
+    while waiting:
+        match waiting.pop():
+            case Number():
+                pass
+            case str() as text:
+                _check_text(text, where)
+            case list() as items:
+                waiting.extend(items)
+            case dict() as members:
+                waiting.extend(_keys_and_values(members))
+
+
+def _keys_and_values(members: dict[str, Any]) -> Iterable[Any]:
+    yield from members
+    yield from members.values()
+
+
+def _check_text(text: str, where: str) -> None:
+    """PostgreSQL has neither NUL nor half of a surrogate pair."""
+    if "\0" in text:
+        raise ParseError(f"{where} has a NUL character, which PostgreSQL cannot store")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ParseError(f"{where} has a lone surrogate") from None

@@ -1,0 +1,162 @@
+"""The settings: environment variables and the lines of a .env file, as one frozen object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from dotenv import dotenv_values
+from psycopg.conninfo import make_conninfo
+
+from postgate.conninfo import is_malformed
+
+
+class ConfigError(Exception):
+    """A setting has a value that it cannot have; the text names it and never shows a secret."""
+
+
+class Setting(NamedTuple):
+    name: str
+    default: str
+    meaning: str
+
+
+SETTINGS = (
+    Setting("DATABASE_URL", "", "the PostgreSQL to use; without it and the next five: an embedded one"),
+    Setting("POSTGRES_HOST", "localhost", "its parts, when `DATABASE_URL` is not set: host,"),
+    Setting("POSTGRES_PORT", "5432", "port,"),
+    Setting("POSTGRES_USER", "postgres", "user,"),
+    Setting("POSTGRES_PASSWORD", "", "password,"),
+    Setting("POSTGRES_DB", "postgate", "database"),
+    Setting("POSTGATE_DATA_DIR", "./data", "where the embedded PostgreSQL keeps its data"),
+    Setting("POSTGATE_HOST", "127.0.0.1", "address to listen on"),
+    Setting("POSTGATE_PORT", "3000", "port to listen on"),
+    Setting("POSTGATE_WORKERS", "", "worker processes; one for each CPU, at most 8, when unset"),
+    Setting("POSTGATE_THREADS", "16", "requests that a worker serves at once"),
+    Setting("MAX_BODY_SIZE_MB", "10", "the largest body of a request"),
+    Setting("POSTGATE_MAX_RESULT_MB", "64", "the largest body of an answer"),
+    Setting("POSTGATE_STATEMENT_TIMEOUT", "30", "seconds after which PostgreSQL cancels a statement"),
+    Setting("POSTGATE_POOL_SIZE", "8", "the most connections of a worker to one backend"),
+    Setting("POSTGATE_POOL_TIMEOUT", "5", "seconds to wait for a connection before 503"),
+    Setting("POSTGATE_POOL_IDLE", "60", "seconds after which unused connections are closed"),
+    Setting("POSTGATE_SKIP_MIGRATIONS", "false", "leave the database's schema as it is at start"),
+    Setting("POSTGATE_LOG_LEVEL", "info", "debug, info, warning, error or critical"),
+)
+
+MEGABYTE = 1024 * 1024
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+_PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DB"}
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the service is told at its start. `conninfo` None means the embedded PostgreSQL in `data_dir`."""
+
+    conninfo: str | None = field(default=None, repr=False)
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: int = 3000
+    workers: int = 2
+    threads: int = 16
+    max_body_bytes: int = 10 * MEGABYTE
+    max_result_bytes: int = 64 * MEGABYTE
+    statement_timeout_ms: int = 30_000
+    pool_size: int = 8
+    pool_timeout_s: float = 5.0
+    pool_idle_s: float = 60.0
+    skip_migrations: bool = False
+    log_level: str = "info"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Config:
+        """Read the environment, and for what it does not say the .env file of the working directory.
+
+        Raises:
+            ConfigError: a value is not what its setting takes.
+        """
+        values = _Values(environ)
+        return cls(
+            conninfo=values.conninfo(),
+            data_dir=Path(values.text("POSTGATE_DATA_DIR")),
+            host=values.text("POSTGATE_HOST"),
+            port=values.whole("POSTGATE_PORT", 0, 65535),
+            workers=values.whole("POSTGATE_WORKERS", 1, 512, default=min(os.cpu_count() or 1, 8)),
+            threads=values.whole("POSTGATE_THREADS", 1, 1024),
+            max_body_bytes=int(values.number("MAX_BODY_SIZE_MB", 0.001, 1024) * MEGABYTE),
+            max_result_bytes=int(values.number("POSTGATE_MAX_RESULT_MB", 0.001, 4096) * MEGABYTE),
+            statement_timeout_ms=int(values.number("POSTGATE_STATEMENT_TIMEOUT", 0.001, 86_400) * 1000),
+            pool_size=values.whole("POSTGATE_POOL_SIZE", 1, 1024),
+            pool_timeout_s=values.number("POSTGATE_POOL_TIMEOUT", 0.1, 3600),
+            pool_idle_s=values.number("POSTGATE_POOL_IDLE", 1, 86_400),
+            skip_migrations=values.switch("POSTGATE_SKIP_MIGRATIONS"),
+            log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
+        )
+
+
+class _Values:
+    """The given settings; an empty value counts as none."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        given = {**_dotenv(), **environ}
+        self._given = {name: given[name].strip() for name in _DEFAULTS if given.get(name, "").strip()}
+
+    def text(self, name: str) -> str:
+        return self._given.get(name, _DEFAULTS[name])
+
+    def whole(self, name: str, least: int, most: int, default: int | None = None) -> int:
+        if default is not None and name not in self._given:
+            return default
+        text = self.text(name)
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+            raise ConfigError(f"{name} takes a whole number from {least} to {most}, not {text!r}")
+        return int(text)
+
+    def number(self, name: str, least: float, most: float) -> float:
+        text = self.text(name)
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not least <= number <= most:
+            raise ConfigError(f"{name} takes a number from {least:g} to {most:g}, not {text!r}")
+        return number
+
+    def switch(self, name: str) -> bool:
+        text = self.text(name).lower()
+        if text not in _SWITCH:
+            raise ConfigError(f"{name} takes true or false, not {text!r}")
+        return _SWITCH[text]
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        text = self.text(name).lower()
+        if text not in choices:
+            raise ConfigError(f"{name} takes one of {', '.join(choices)}, not {text!r}")
+        return text
+
+    def conninfo(self) -> str | None:
+        if url := self._given.get("DATABASE_URL"):
+            if is_malformed(url):
+                raise ConfigError(
+                    "DATABASE_URL takes a connection string such as postgresql://user:password@host:5432/name;"
+                    " percent-encode special characters in it"
+                )
+            return url
+        if not any(f"POSTGRES_{part}" in self._given for part in _PARTS.values()):
+            return None
+        self.whole("POSTGRES_PORT", 1, 65535)
+        parts = {key: self.text(f"POSTGRES_{part}") for key, part in _PARTS.items()}
+        return make_conninfo("", **{key: value for key, value in parts.items() if value})
+
+
+def _dotenv() -> dict[str, str]:
+    path = Path(".env")
+    try:
+        values = dotenv_values(path) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the file .env cannot be read: {type(error).__name__}") from None
+    return {name: value for name, value in values.items() if value is not None}

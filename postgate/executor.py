@@ -1,0 +1,245 @@
+"""Run one judged statement for one token: enter, statement and Sync in one round trip, which is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import orjson
+
+from postgate.catalog import Catalog
+from postgate.errors import (
+    DatabaseError,
+    DatabaseNotFound,
+    InternalError,
+    ParseError,
+    PostgateError,
+    Timeout,
+    Unauthorized,
+    Unavailable,
+)
+from postgate.parameters import Key, ParameterTypes, dump, type_of, types_of
+from postgate.pipeline import Command, ConnectionLost, Pipeline, ServerError
+from postgate.rows import Limits, Rows
+from postgate.session import entrance
+
+if TYPE_CHECKING:
+    from postgate.body import Statement
+    from postgate.catalog import Type
+    from postgate.config import Config
+    from postgate.pools import Backend, Connection, Pools
+    from postgate.registry import Access
+    from postgate.validator import Verdict
+
+# What the server and the connection may take on top of the statement's own time.
+GRACE_S = 2.0
+CANCELLED, NO_TYPE, BAD_TEXT = "57014", "42P18", "22P02"
+
+_STRANGERS = b"""
+    SELECT f FROM pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb) AS f
+    WHERE EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p
+        WHERE p.proname OPERATOR(pg_catalog.=) f::pg_catalog.name
+            AND p.pronamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+    ) OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+        WHERE p.proname OPERATOR(pg_catalog.=) f::pg_catalog.name
+            AND n.nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema()
+    )
+"""
+
+_Answer = TypeVar("_Answer")
+
+
+class StaleAccess(Exception):
+    """The token or its database has changed since the look-up; nothing was run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One statement, and for whom and where it runs."""
+
+    access: Access
+    verdict: Verdict
+    statement: Statement
+    backend: Backend
+    entrance: Command
+
+    @property
+    def repeatable(self) -> bool:
+        return not (self.verdict.writes or self.verdict.own_functions)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rows have to be seen before the transaction may end."""
+        return not self.repeatable and self.verdict.returns_rows
+
+
+class Executor:
+    """Runs statements on the pools of this process."""
+
+    def __init__(self, pools: Pools, config: Config) -> None:
+        self._pools = pools
+        self._timeout_ms = config.statement_timeout_ms
+        self._max_bytes = config.max_result_bytes
+        self._catalog = Catalog()
+        self._parameter_types = ParameterTypes()
+
+    def run(self, access: Access, verdict: Verdict, statement: Statement) -> Rows:
+        """The rows, or the number of those affected; the transaction has ended.
+
+        Raises:
+            StaleAccess: look the token up again, judge again and run once more.
+            PostgateError: anything else that goes wrong.
+        """
+        backend = access.dedicated or self._pools.shared
+        job = Job(access, verdict, statement, backend, entrance(access, self._timeout_ms))
+        if verdict.own_functions:
+            self._check_functions(job)
+        types = types_of(statement.params, verdict.untyped)
+        try:
+            return self._run_typed(job, types)
+        except DatabaseError as error:
+            if error.fields.get("sqlstate") != NO_TYPE or not statement.params:
+                raise
+        return self._run_typed(job, [type_of(value) for value in statement.params])
+
+    def _run_typed(self, job: Job, types: list[int]) -> Rows:
+        if not _has_open_list(job, types):
+            return self._execute(job, self._command(job, types, types))
+        key = Key(job.backend.key, job.access.tenant.schema, job.statement.sql, tuple(types))
+        wanted = self._parameter_types.get(key)
+        if wanted is not None:
+            try:
+                return self._execute(job, self._command(job, types, wanted))
+            except DatabaseError as error:
+                # A column may have another type since then; what failed has left nothing.
+                if error.fields.get("sqlstate") != BAD_TEXT:
+                    raise
+                self._parameter_types.forget(key)
+        wanted = self._describe(job, types)
+        self._parameter_types.put(key, wanted)
+        return self._execute(job, self._command(job, types, wanted))
+
+    def _command(self, job: Job, types: list[int], wanted: list[int]) -> Command:
+        def kinds(oid: int) -> Type | None:
+            return self._catalog.get(job.backend.key, oid)
+
+        pairs = zip(job.statement.params, wanted, strict=True)
+        parameters = [dump(value, kinds(oid) if oid else None, kinds) for value, oid in pairs]
+        return Command(job.statement.sql.encode(), parameters, types)
+
+    def _execute(self, job: Job, command: Command) -> Rows:
+        def talk(connection: Connection) -> Rows:
+            rows = Rows(job.backend.key, self._catalog, Limits(job.access.max_rows, self._max_bytes))
+            with self._pipeline(connection) as pipeline:
+                pipeline.send(job.entrance)
+                pipeline.send(command)
+                if job.holds:
+                    pipeline.flush()
+                else:
+                    pipeline.commit()
+                self._enter(pipeline)
+                for result in pipeline.results(chunked=True):
+                    rows.add(result)
+                if job.holds:
+                    pipeline.commit()
+                pipeline.finish()
+            if rows.waits_for_types:
+                self._catalog.learn(connection, job.backend.key, rows.oids)
+                rows.encode_kept()
+            return rows
+
+        return self._converse(job, talk, repeatable=job.repeatable)
+
+    def _describe(self, job: Job, types: list[int]) -> list[int]:
+        """The types that the server infers for the parameters; nothing is run."""
+
+        def talk(connection: Connection) -> list[int]:
+            with self._pipeline(connection) as pipeline:
+                pipeline.send(job.entrance)
+                pipeline.describe(Command(job.statement.sql.encode(), (), types))
+                pipeline.commit()
+                self._enter(pipeline)
+                pipeline.result()
+                described = pipeline.result()
+                pipeline.finish()
+            wanted = [described.param_type(position) for position in range(described.nparams)]
+            self._catalog.learn(connection, job.backend.key, wanted)
+            return wanted
+
+        return self._converse(job, talk, repeatable=True)
+
+    def _check_functions(self, job: Job) -> None:
+        """Functions that are not built in must be the tenant's own, and hide behind no built-in one."""
+
+        def talk(connection: Connection) -> bytes | None:
+            with self._pipeline(connection) as pipeline:
+                pipeline.send(job.entrance)
+                pipeline.send(Command(_STRANGERS, [orjson.dumps(sorted(job.verdict.own_functions))]))
+                pipeline.commit()
+                self._enter(pipeline)
+                result = pipeline.result()
+                pipeline.finish()
+            return result.get_value(0, 0) if result.ntuples else None
+
+        stranger = self._converse(job, talk, repeatable=True)
+        if stranger is not None:
+            raise ParseError(f"Function {stranger.decode()} is not allowed")
+
+    def _pipeline(self, connection: Connection) -> Pipeline:
+        return Pipeline(connection, self._timeout_ms / 1000 + GRACE_S)
+
+    def _enter(self, pipeline: Pipeline) -> None:
+        try:
+            pipeline.result()
+        except ServerError as error:
+            raise _entrance_refusal(error, self._timeout_ms) from None
+
+    def _converse(self, job: Job, talk: Callable[[Connection], _Answer], repeatable: bool) -> _Answer:
+        """Talk on a connection; on another one if the first was dead and nothing can be done twice."""
+        try:
+            return self._talk(job, talk)
+        except ConnectionLost as lost:
+            if not (repeatable or lost.undone):
+                raise Unavailable("the connection to the database was lost", outcome="unknown") from None
+        try:
+            return self._talk(job, talk)
+        except ConnectionLost as lost:
+            outcome = None if repeatable or lost.undone else "unknown"
+            raise Unavailable("the connection to the database was lost", outcome) from None
+
+    def _talk(self, job: Job, talk: Callable[[Connection], _Answer]) -> _Answer:
+        with self._pools.connection(job.backend) as connection:
+            try:
+                return talk(connection)
+            except ServerError as error:
+                raise _refusal(error, self._timeout_ms) from None
+
+
+def _has_open_list(job: Job, types: list[int]) -> bool:
+    """Whether the text of some parameter depends on what type the server wants."""
+    return any(isinstance(value, list) and not oid for value, oid in zip(job.statement.params, types, strict=True))
+
+
+def _refusal(error: ServerError, timeout_ms: int) -> PostgateError:
+    if error.sqlstate == CANCELLED:
+        return Timeout(timeout_ms)
+    return DatabaseError(error.message, error.fields)
+
+
+def _entrance_refusal(error: ServerError, timeout_ms: int) -> Exception:
+    match error.sqlstate:
+        case "PX401":
+            return Unauthorized()
+        case "PX404":
+            return DatabaseNotFound()
+        case "PX409":
+            return StaleAccess()
+    if error.sqlstate == CANCELLED:
+        return Timeout(timeout_ms)
+    if error.sqlstate.startswith(("42", "3F")):
+        return Unavailable("the database is not migrated")
+    return InternalError()

@@ -1,0 +1,66 @@
+"""The stages between a request and its rows: access, verdict, execution."""
+
+from __future__ import annotations
+
+from postgate.body import Statement
+from postgate.config import Config
+from postgate.errors import ParseError, Unavailable
+from postgate.executor import Executor, StaleAccess
+from postgate.pools import Pools
+from postgate.registry import Access, Registry
+from postgate.rows import Rows
+from postgate.usage import Usage
+from postgate.validator import Tenant, Verdict, validate
+
+# A token that changes faster than it can be looked up is being rewritten all the time.
+MOST_LOOKUPS = 5
+
+
+class Gateway:
+    """All that a worker process holds: its pools and what it remembers."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.pools = Pools(config)
+        self.registry = Registry(self.pools)
+        self.usage = Usage(self.pools)
+        self.executor = Executor(self.pools, config)
+
+    def close(self) -> None:
+        """Close every connection; what is asked after this is Unavailable."""
+        self.usage.close()
+        self.pools.close()
+
+    def authenticate(self, token_hash: str) -> Access:
+        """What the token opens; a remembered look-up can be stale, which `run` mends."""
+        access = self.registry.remembered(token_hash) or self.registry.look_up(token_hash)
+        self.usage.note(access.token_id)
+        return access
+
+    def run(self, access: Access, statement: Statement) -> Rows:
+        """Judge the statement and run it, both by what the database says of the token at that moment."""
+        for _ in range(MOST_LOOKUPS):
+            access, verdict = self._judge(access, statement)
+            try:
+                return self.executor.run(access, verdict, statement)
+            except StaleAccess:
+                access = self.registry.look_up(access.token_hash)
+        raise Unavailable("the token is being changed")
+
+    def _judge(self, access: Access, statement: Statement) -> tuple[Access, Verdict]:
+        try:
+            return access, judge(statement, access.tenant)
+        except ParseError:
+            # The token may have been revoked, or been given more operations, since it was looked up.
+            current = self.registry.look_up(access.token_hash)
+            if current == access:
+                raise
+        return current, judge(statement, current.tenant)
+
+
+def judge(statement: Statement, tenant: Tenant) -> Verdict:
+    verdict = validate(statement.sql, tenant)
+    given = len(statement.params)
+    if given != verdict.placeholders:
+        raise ParseError(f"the statement has {verdict.placeholders} placeholders, but {given} parameters are given")
+    return verdict

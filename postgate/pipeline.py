@@ -1,0 +1,239 @@
+"""One transaction on a libpq connection in pipeline mode: sent in one write, read without waiting for ever."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import pq
+from psycopg.pq import DiagnosticField as Field
+from psycopg.pq import ExecStatus
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
+    from postgate.pools import Connection
+
+# How long the server may take to confirm that it has cancelled a statement.
+CANCEL_S = 5.0
+CHUNK_ROWS = 100
+# libpq before 17 gives single rows only.
+CHUNKED = pq.version() >= 170000
+# A connection that ends, or that the server refuses to go on with, has no other result.
+GONE_CLASSES = ("08", "57P")
+
+_FIELDS = {
+    Field.SQLSTATE: "sqlstate",
+    Field.MESSAGE_DETAIL: "detail",
+    Field.MESSAGE_HINT: "hint",
+    Field.STATEMENT_POSITION: "position",
+    Field.SCHEMA_NAME: "schema",
+    Field.TABLE_NAME: "table",
+    Field.COLUMN_NAME: "column",
+    Field.DATATYPE_NAME: "datatype",
+    Field.CONSTRAINT_NAME: "constraint",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A statement with its parameters as text; a type of 0, or no types at all, is for the server to infer."""
+
+    sql: bytes
+    parameters: Sequence[bytes | None] = ()
+    types: Sequence[int] = ()
+
+
+class ServerError(Exception):
+    """The server refused or failed, and the connection lives."""
+
+    def __init__(self, result: PGresult) -> None:
+        self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))
+        super().__init__(self.message)
+        given = ((name, result.error_field(field)) for field, name in _FIELDS.items())
+        self.fields: dict[str, object] = {name: _text(value) for name, value in given if value is not None}
+        self.sqlstate = str(self.fields.get("sqlstate", ""))
+        if "position" in self.fields:
+            self.fields["position"] = int(str(self.fields["position"]))
+
+
+class ConnectionLost(Exception):
+    """The connection ended before the transaction did; `undone` is True when surely nothing was committed."""
+
+    def __init__(self, undone: bool) -> None:
+        super().__init__("the connection to the database was lost")
+        self.undone = undone
+
+
+class Pipeline:
+    """Commands are queued by `send`, put on the way by `commit` or `flush`, and read in order by `results`.
+
+    Until `commit` the server has committed nothing. Leaving the body by an exception ends the transaction and leaves
+    the connection idle, or closes it where that is in doubt.
+    """
+
+    def __init__(self, connection: Connection, seconds: float) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._deadline = time.monotonic() + seconds
+        self._socket = self._pgconn.socket
+        self._committing = False
+        self._ended = False
+        self._running = False
+        self._cancelled = False
+        self._begun = False
+
+    def __enter__(self) -> Pipeline:
+        with self._losing():
+            self._pgconn.enter_pipeline_mode()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        try:
+            if kind is not None and not isinstance(error, ConnectionLost):
+                self._abort()
+            self._pgconn.exit_pipeline_mode()
+        except (psycopg.Error, ConnectionLost):
+            self._connection.close()
+        if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            self._connection.close()
+
+    def send(self, command: Command) -> None:
+        with self._losing():
+            self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
+
+    def describe(self, command: Command) -> None:
+        """Queue what asks for the types of the command's parameters; it is two commands."""
+        with self._losing():
+            self._pgconn.send_prepare(b"", command.sql, param_types=command.types or None)
+            self._pgconn.send_describe_prepared(b"")
+
+    def commit(self) -> None:
+        """The transaction ends after what is queued: it commits unless something in it fails."""
+        self._committing = True
+        with self._losing():
+            self._pgconn.pipeline_sync()
+            self._send_all()
+
+    def flush(self) -> None:
+        """Have what is queued run and answered, without an end of the transaction."""
+        with self._losing():
+            self._pgconn.send_flush_request()
+            self._send_all()
+
+    def results(self, chunked: bool = False) -> Iterator[PGresult]:
+        """The results of the next command, in chunks of rows or as one; a failure raises ServerError."""
+        self._running = True
+        if chunked and CHUNKED:
+            self._pgconn.set_chunked_rows_mode(CHUNK_ROWS)
+        elif chunked:
+            self._pgconn.set_single_row_mode()
+        while (result := self._next()) is not None:
+            if result.status == ExecStatus.FATAL_ERROR:
+                self._running = False
+                self._raise(result)
+            self._begun = True
+            yield result
+        self._running = False
+
+    def result(self) -> PGresult:
+        """The only result of the next command."""
+        (only,) = list(self.results())
+        return only
+
+    def finish(self) -> None:
+        """Read to the end of the transaction; raises ServerError when it could not commit."""
+        failed: PGresult | None = None
+        for result in self._rest():
+            if result.status == ExecStatus.FATAL_ERROR and failed is None:
+                failed = result
+        if failed is not None:
+            self._raise(failed)
+
+    def _abort(self) -> None:
+        if self._ended:
+            return
+        if self._running:
+            self._cancel()
+        if not self._committing:
+            self.send(Command(b"ROLLBACK"))
+            self.commit()
+        for _ in self._rest():
+            pass
+
+    def _rest(self) -> Iterator[PGresult]:
+        silences = 0
+        while silences < 8:
+            result = self._next()
+            if result is None:
+                silences += 1
+                continue
+            silences = 0
+            if result.status == ExecStatus.PIPELINE_SYNC:
+                self._ended = True
+                return
+            yield result
+        raise self._lost()
+
+    def _raise(self, result: PGresult) -> None:
+        error = ServerError(result)
+        if not error.sqlstate or error.sqlstate.startswith(GONE_CLASSES):
+            # Words of the server that come before its first answer say that it has not run anything.
+            raise self._lost(refused=bool(error.sqlstate) and not self._begun)
+        raise error
+
+    def _lost(self, refused: bool = False) -> ConnectionLost:
+        return ConnectionLost(undone=refused or not self._committing)
+
+    def _next(self) -> PGresult | None:
+        while self._pgconn.is_busy():
+            self._wait(select.POLLIN)
+            try:
+                self._pgconn.consume_input()
+            except psycopg.OperationalError:
+                # The server's last words may have come in the same read.
+                if (last := self._pgconn.get_result()) is not None:
+                    return last
+                raise self._lost() from None
+        return self._pgconn.get_result()
+
+    def _send_all(self) -> None:
+        while self._pgconn.flush():
+            # The server may have to get rid of answers before it takes more.
+            if self._wait(select.POLLIN | select.POLLOUT) & select.POLLIN:
+                self._pgconn.consume_input()
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.OperationalError:
+            raise self._lost() from None
+
+    def _wait(self, events: int) -> int:
+        poll = select.poll()
+        poll.register(self._socket, events)
+        while not (ready := poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000)):
+            if self._cancelled:
+                raise self._lost()
+            self._cancel()
+        return ready[0][1]
+
+    def _cancel(self) -> None:
+        """Cancel what runs. It is over before the next command is sent, so it can hit no other statement."""
+        self._cancelled = True
+        self._deadline = time.monotonic() + CANCEL_S
+        try:
+            self._connection.cancel_safe(timeout=CANCEL_S)
+        except psycopg.Error:
+            raise self._lost() from None
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode("utf-8", "replace")

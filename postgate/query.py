@@ -1,0 +1,30 @@
+"""POST /query: one statement of a tenant."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, request
+
+from postgate import auth, body, encoder
+from postgate.errors import BodyTooLarge
+from postgate.gateway import Gateway
+
+bp = Blueprint("query", __name__)
+
+
+@bp.post("/query", provide_automatic_options=False)
+def query() -> Response:
+    gateway: Gateway = current_app.extensions["postgate"]
+    access = gateway.authenticate(auth.token_hash(request.headers.get("Authorization")))
+    statement = body.read(_body(gateway.config.max_body_bytes))
+    rows = gateway.run(access, statement)
+    return Response(encoder.envelope(rows.chunks, rows.count), mimetype="application/json")
+
+
+def _body(limit: int) -> bytes:
+    """The whole body, however it is transferred."""
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(limit)
+    data = request.stream.read(limit + 1)
+    if len(data) > limit:
+        raise BodyTooLarge(limit)
+    return data

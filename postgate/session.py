@@ -1,0 +1,45 @@
+"""What opens each transaction: the tenant's settings, all of them local to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postgate.pipeline import Command
+
+if TYPE_CHECKING:
+    from postgate.registry import Access
+
+TEXT, INT4 = 25, 23
+_ENTER = b"SELECT postgate.enter($1, $2, $3)"
+
+# What postgate.enter sets, for a server that has no such function.
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "transform_null_equals": "off",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
+    "xmlbinary": "base64",
+    "row_security": "on",
+    "search_path": "public, pg_temp",
+}
+_SET = "pg_catalog.set_config('{}', '{}', true)"
+_DEDICATED = (
+    "SELECT pg_catalog.set_config('statement_timeout', $1, true),"
+    " pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true), "
+    + ", ".join(_SET.format(name, value) for name, value in _SETTINGS.items())
+).encode()
+_READ_ONLY = b", pg_catalog.set_config('transaction_read_only', 'on', true)"
+
+
+def entrance(access: Access, timeout_ms: int) -> Command:
+    """The first command of the transaction: it raises when the look-up behind `access` is no longer true."""
+    timeout = str(timeout_ms).encode()
+    if access.dedicated is None:
+        return Command(_ENTER, [access.token_hash.encode(), access.version.encode(), timeout], [TEXT, TEXT, INT4])
+    return Command(_DEDICATED + (_READ_ONLY if access.reads_only else b""), [timeout], [TEXT])

@@ -1,0 +1,113 @@
+"""The service under test, over real HTTP: a client that keeps what came back as it came."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from flask import Flask
+from werkzeug.serving import make_server
+
+from postgate import create_app
+from postgate.config import Config
+
+ADMIN = UUID(int=0)
+DML = ("SELECT", "INSERT", "UPDATE", "DELETE")
+ALL = (*DML, "CREATE", "ALTER", "DROP")
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        assert self.status == 200, self.text
+        return self.json["rows"]
+
+    @property
+    def code(self) -> str:
+        assert set(self.json) >= {"error", "code"}, self.text
+        return self.json["code"]
+
+
+@dataclass(frozen=True)
+class Tenant:
+    id: str
+    schema: str
+    token: str
+
+
+class Service:
+    """A running service and the database behind it; without a token of its own a request has the admin's."""
+
+    def __init__(self, port: int, conninfo: str, app: Flask | None = None) -> None:
+        self.port = port
+        self.conninfo = conninfo
+        self.app = app
+        self.admin = self.token(ADMIN, f"test {uuid4()}", ALL)
+
+    def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, dict(headers or {}), encode_chunked=not isinstance(body, bytes))
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.headers.items()), response.read().decode())
+        finally:
+            connection.close()
+
+    def post(self, body: Any, token: str | None = None, **headers: str) -> Answer:
+        given = {"Authorization": f"Bearer {token or self.admin}"} | headers
+        return self.request("POST", "/query", body, given)
+
+    def query(self, sql: str, *params: Any, token: str | None = None) -> Answer:
+        return self.post(json.dumps({"sql": sql, "params": params}).encode(), token)
+
+    def execute(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        """Straight on the database."""
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            cursor = connection.execute(sql.encode(), params or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def token(self, database: UUID | str, name: str = "test", operations: tuple[str, ...] = DML) -> str:
+        create = "SELECT token FROM create_tenant_token(%s, %s, %s::text[])"
+        return str(self.execute(create, str(database), name, list(operations))[0][0])
+
+    def tenant(self, operations: tuple[str, ...] = ALL, max_rows: int = 1000) -> Tenant:
+        ((database, schema),) = self.execute("SELECT * FROM create_tenant_database('tenant', %s)", max_rows)
+        return Tenant(str(database), schema, self.token(database, operations=operations))
+
+    def dedicated(self, conninfo: str, operations: tuple[str, ...] = ALL) -> Tenant:
+        insert = """INSERT INTO postgate_databases (name, backend_type, connection_string)
+            VALUES ('far', 'dedicated', %s) RETURNING id"""
+        ((database,),) = self.execute(insert, conninfo)
+        return Tenant(str(database), "public", self.token(database, operations=operations))
+
+
+@contextmanager
+def a_service(conninfo: str, **settings: Any) -> Iterator[Service]:
+    """A service on this migrated database, in this process."""
+    app = create_app(Config(conninfo=conninfo, **settings))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield Service(server.port, conninfo, app)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        app.extensions["postgate"].close()

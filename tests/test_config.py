@@ -1,0 +1,102 @@
+"""Settings: every one is documented, checked at start, and never shown when it is a secret."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from postgate.config import MEGABYTE, SETTINGS, Config, ConfigError
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory without a .env file."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_readme_lists_the_settings() -> None:
+    table = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", README.read_text(), re.MULTILINE)
+    assert table == [(s.name, f"`{s.default}`" if s.default else "", s.meaning) for s in SETTINGS]
+
+
+def test_defaults() -> None:
+    config = Config.from_env({})
+    assert (config.conninfo, config.data_dir, config.host, config.port) == (None, Path("data"), "127.0.0.1", 3000)
+    assert (config.max_body_bytes, config.statement_timeout_ms) == (10 * MEGABYTE, 30_000)
+    assert not config.skip_migrations
+    assert 1 <= config.workers <= 8
+    # What is made without an environment, in tests, has the same defaults.
+    same = [field.name for field in fields(Config) if field.name != "workers"]
+    assert [getattr(config, name) for name in same] == [getattr(Config(), name) for name in same]
+
+
+def test_empty_values_count_as_none() -> None:
+    assert Config.from_env({setting.name: " " for setting in SETTINGS}) == Config.from_env({})
+
+
+def test_the_parts_of_a_connection() -> None:
+    given = {"POSTGRES_HOST": "db", "POSTGRES_PASSWORD": "a b'\\@/", "POSTGRES_PORT": "5433"}
+    config = Config.from_env(given)
+    assert conninfo_to_dict(config.conninfo or "") == {
+        "host": "db",
+        "port": "5433",
+        "user": "postgres",
+        "password": "a b'\\@/",
+        "dbname": "postgate",
+    }
+
+
+def test_the_url_wins_over_the_parts() -> None:
+    url = "postgresql://u:p@h/db"
+    assert Config.from_env({"DATABASE_URL": url, "POSTGRES_HOST": "other"}).conninfo == url
+
+
+def test_the_environment_wins_over_the_file(nowhere: Path) -> None:
+    (nowhere / ".env").write_text("POSTGATE_PORT=4000\nPOSTGATE_HOST='0.0.0.0'\nOTHER=1\n")
+    config = Config.from_env({"POSTGATE_PORT": "5000"})
+    assert (config.host, config.port) == ("0.0.0.0", 5000)  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POSTGATE_PORT", "x"),
+        ("POSTGATE_PORT", "65536"),
+        ("POSTGATE_PORT", "-1"),
+        ("POSTGATE_PORT", "³"),
+        ("POSTGATE_WORKERS", "0"),
+        ("POSTGATE_THREADS", "1.5"),
+        ("POSTGATE_POOL_SIZE", "0"),
+        ("POSTGATE_POOL_TIMEOUT", "0"),
+        ("POSTGATE_POOL_IDLE", "soon"),
+        ("MAX_BODY_SIZE_MB", "0"),
+        ("MAX_BODY_SIZE_MB", "nan"),
+        ("POSTGATE_MAX_RESULT_MB", "inf"),
+        ("POSTGATE_STATEMENT_TIMEOUT", "-1"),
+        ("POSTGATE_SKIP_MIGRATIONS", "maybe"),
+        ("POSTGATE_LOG_LEVEL", "loud"),
+        ("POSTGRES_PORT", "x"),
+        ("DATABASE_URL", "mysql://h/db"),
+        ("DATABASE_URL", "postgresql://user:s3cret@word@host/db"),
+        ("DATABASE_URL", "host=h password='s3cret"),
+    ],
+)
+def test_a_wrong_value_names_its_setting(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} takes ") as raised:
+        Config.from_env({name: value})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_an_unreadable_file_is_named(nowhere: Path) -> None:
+    (nowhere / ".env").write_bytes(b"A=\xff\n")
+    with pytest.raises(ConfigError, match=r"\.env"):
+        Config.from_env({})
+
+
+def test_no_secret_is_shown() -> None:
+    assert "s3cret" not in repr(Config.from_env({"DATABASE_URL": "postgresql://u:s3cret@h/db"}))
