@@ -2,9 +2,9 @@
 
 import os
 
+from alembic import context
 from sqlalchemy import Connection
 
-from alembic import context
 from postgate import migrate
 from postgate.models import Base
 
@@ -29,9 +29,8 @@ def _run(connection: Connection) -> None:
 
 def _run_alone() -> None:
     """The command `alembic`: the database is the configured one."""
-    from postgate.config import Config
-
     from postgate import embedded
+    from postgate.config import Config
 
     config = Config.from_env(os.environ)
     with embedded.database(config) as conninfo, migrate.locked(conninfo) as connection:

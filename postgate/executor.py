@@ -38,16 +38,17 @@ CANCELLED, NO_TYPE, BAD_TEXT = "57014", "42P18", "22P02"
 
 _STRANGERS = b"""
     SELECT f FROM pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb) AS f
-    WHERE EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p
-        WHERE p.proname OPERATOR(pg_catalog.=) f::pg_catalog.name
-            AND p.pronamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
-    ) OR NOT EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p
+    WHERE NOT coalesce((
+        SELECT pg_catalog.bool_and(n.nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema() AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS d
+            WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+        ))
+        FROM pg_catalog.pg_proc AS p
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
         WHERE p.proname OPERATOR(pg_catalog.=) f::pg_catalog.name
-            AND n.nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema()
-    )
+            AND n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', pg_catalog.current_schema()])
+    ), false)
 """
 
 _Answer = TypeVar("_Answer")
@@ -173,7 +174,7 @@ class Executor:
         return self._converse(job, talk, repeatable=True)
 
     def _check_functions(self, job: Job) -> None:
-        """Functions that are not built in must be the tenant's own, and hide behind no built-in one."""
+        """Functions that are not built in must be the tenant's own: neither a built-in one nor an extension's."""
 
         def talk(connection: Connection) -> bytes | None:
             with self._pipeline(connection) as pipeline:

@@ -116,6 +116,21 @@ def test_functions_must_be_the_tenants_own(service: Service) -> None:
     assert service.query(call, token=tenant.token).rows == [{"v": 7}]
 
 
+@pytest.mark.parametrize(
+    ("extension", "chosen", "other"),
+    [
+        ("vector", "vector_dims('[1,2]')", "vector_add('[1,2]', '[1,2]')"),
+        ("pg_trgm", "similarity('a', 'a')", "set_limit(0.5)"),
+    ],
+)
+def test_functions_of_an_extension_must_be_chosen(service: Service, extension: str, chosen: str, other: str) -> None:
+    if not service.execute("SELECT 1 FROM pg_available_extensions WHERE name = %s", extension):
+        pytest.skip(f"this server has no {extension}")
+    service.execute(f"CREATE EXTENSION {extension}")
+    assert service.query(f"SELECT {chosen} AS v").status == 200
+    assert "is not allowed" in service.query(f"SELECT {other} AS v").json["error"]
+
+
 def test_many_at_once_share_a_few_connections(conninfo: str) -> None:
     with a_service(conninfo, pool_size=3) as service:
         tenants = [service.tenant(operations=DML) for _ in range(4)]

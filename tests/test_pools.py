@@ -113,6 +113,7 @@ def test_a_connection_that_breaks_while_it_is_written_to(conninfo: str) -> None:
             with pools.connection(pools.shared) as connection:
                 # Dead, though a look at the socket does not show it.
                 ours, other = socket.socketpair()
+                ours.setblocking(False)
                 os.dup2(ours.fileno(), connection.fileno())
                 ours.close()
             closing = threading.Timer(0.3, other.close)

@@ -4,10 +4,10 @@ A database that the original made is adopted: what stands is kept, what lacks is
 Every change leaves its undo in public.postgate_adopted, so a downgrade restores exactly what was there.
 """
 
+from alembic import op
 from psycopg.errors import InvalidFunctionDefinition
 from sqlalchemy.exc import DBAPIError
 
-from alembic import op
 from postgate.migrate import execute_file, execute_text, read_sql
 
 revision = "0001"
