@@ -119,7 +119,7 @@ def test_functions_must_be_the_tenants_own(service: Service) -> None:
 @pytest.mark.parametrize(
     ("extension", "chosen", "other"),
     [
-        ("vector", "vector_dims('[1,2]')", "vector_add('[1,2]', '[1,2]')"),
+        ("vector", "vector_dims('[1,2]'::vector)", "vector_add('[1,2]', '[1,2]')"),
         ("pg_trgm", "similarity('a', 'a')", "set_limit(0.5)"),
     ],
 )

@@ -91,7 +91,8 @@ class DocumentGrammar(FunctionGrammar):
         prefixed = self._at_prefix()
         key = self._operand(bare=False) if prefixed else self._c_expr()
         if prefixed or not self._at("value"):
-            key = self._operators(self._overlaps(key), 0, bare=False)
+            key = self._overlaps(key) if isinstance(key, exp.Tuple) else key
+            key = self._operators(key, 0, bare=False)
             if self._at("value"):
                 self._unexpected()
         self._ascend()
@@ -137,7 +138,7 @@ class DocumentGrammar(FunctionGrammar):
             return None
         name, start = self._opened()
         operands: list[Any] = []
-        if self._begins_query(self._curr, self._peek(1)):
+        if self._begins_query(self._peek(0), self._peek(1)):
             operands.append(exp.Subquery(this=self._select_stmt()))
             self._json_format()
         elif not self._at_punct(")") and not self._at("returning"):

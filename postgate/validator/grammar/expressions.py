@@ -116,13 +116,13 @@ class ExpressionGrammar(TypeGrammar):
             level = self._operator_level(bare)
             if level is None or level < minimum:
                 return left
+            if level == closed:
+                self._unexpected()
             if not self._operator_goes_on():
                 # PostgreSQL can take the word as a label only where no operator waits for what it ends.
                 if minimum:
                     self._unexpected()
                 return left
-            if level == closed:
-                self._unexpected()
             links += 1
             if links > _CHAIN_LIMIT:
                 self._refuse(f"an expression has more than {_CHAIN_LIMIT} operators in a row")
