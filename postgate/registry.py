@@ -56,7 +56,7 @@ class Registry:
         self._known: OrderedDict[str, Access] = OrderedDict()
 
     def remembered(self, token_hash: str) -> Access | None:
-        """The last look-up, which can be stale: `postgate.enter` refuses its version then."""
+        """The last look-up, which can be stale: `postgate_internal.enter` refuses its version then."""
         with self._lock:
             access = self._known.get(token_hash)
             if access is not None:

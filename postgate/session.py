@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from postgate.registry import Access
 
 TEXT, INT4 = 25, 23
-_ENTER = b"SELECT postgate.enter($1, $2, $3)"
+_ENTER = b"SELECT postgate_internal.enter($1, $2, $3)"
 
-# What postgate.enter sets, for a server that has no such function.
+# What postgate_internal.enter sets, for a server that has no such function.
 _SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, MDY",

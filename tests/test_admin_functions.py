@@ -27,7 +27,7 @@ def enter(connection: psycopg.Connection, token: str, version: str | None = None
     digest = hashlib.sha256(token.encode()).hexdigest()
     if version is None:
         version = version_of(connection, digest)
-    connection.execute("SELECT postgate.enter(%s, %s, %s)", [digest, version, 1500])
+    connection.execute("SELECT postgate_internal.enter(%s, %s, %s)", [digest, version, 1500])
 
 
 def version_of(connection: psycopg.Connection, digest: str) -> str:
@@ -104,7 +104,7 @@ def test_delete_tenant_database_of_a_dedicated_one_drops_no_schema(connection: p
     assert one(connection, "SELECT to_regnamespace('kept') IS NOT NULL")
 
 
-@pytest.mark.parametrize("schema", ["pg_catalog", "information_schema", "postgate", "postgate_helpers"])
+@pytest.mark.parametrize("schema", ["pg_catalog", "information_schema", "postgate_internal", "postgate_helpers"])
 def test_delete_tenant_database_spares_what_is_no_tenants(connection: psycopg.Connection, schema: str) -> None:
     insert = "INSERT INTO postgate_databases (name, schema_name) VALUES ('x', %s) RETURNING id"
     identity = one(connection, insert, schema)
@@ -194,7 +194,7 @@ def test_the_exact_types_of_the_functions(connection: psycopg.Connection) -> Non
 def test_only_the_helpers_are_everyones(connection: psycopg.Connection) -> None:
     query = """
         SELECT p.proname FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-        WHERE n.nspname IN ('public', 'postgate', 'postgate_helpers')
+        WHERE n.nspname IN ('public', 'postgate_internal', 'postgate_helpers')
             AND has_function_privilege('pg_monitor', p.oid, 'EXECUTE')
         ORDER BY 1"""
     assert [row[0] for row in connection.execute(query)] == ["describe_table", "list_tables"]

@@ -20,7 +20,7 @@ FUNCTIONS = (
     "public.delete_tenant_token(uuid)",
     "postgate_helpers.list_tables()",
     "postgate_helpers.describe_table(text)",
-    "postgate.enter(text,text,integer)",
+    "postgate_internal.enter(text,text,integer)",
 )
 
 

@@ -18,7 +18,7 @@ BEGIN
         RAISE EXCEPTION 'the admin database cannot be deleted' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     IF doomed.backend_type = 'schema' THEN
-        IF doomed.schema_name IN ('public', 'information_schema', 'postgate', 'postgate_helpers')
+        IF doomed.schema_name IN ('public', 'information_schema', 'postgate_internal', 'postgate_helpers')
             OR starts_with(doomed.schema_name, 'pg_')
         THEN
             RAISE EXCEPTION 'the schema "%" is not a tenant''s', doomed.schema_name

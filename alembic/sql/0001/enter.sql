@@ -1,7 +1,7 @@
 -- Opens the tenant's sandbox for the rest of the transaction, or raises and so keeps the statement from running.
 -- p_version is what the look-up of the token saw: any change of the token or the database since then raises PX409.
 -- No pinned search_path: what is set here has to outlive the call. Every name is qualified instead.
-CREATE OR REPLACE FUNCTION postgate.enter(p_token_hash text, p_version text, p_timeout_ms integer)
+CREATE OR REPLACE FUNCTION postgate_internal.enter(p_token_hash text, p_version text, p_timeout_ms integer)
 RETURNS void
 LANGUAGE plpgsql
 AS $function$

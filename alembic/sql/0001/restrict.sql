@@ -3,5 +3,5 @@ REVOKE ALL ON FUNCTION
     public.delete_tenant_database(uuid),
     public.create_tenant_token(uuid, varchar, text[]),
     public.delete_tenant_token(uuid),
-    postgate.enter(text, text, integer)
+    postgate_internal.enter(text, text, integer)
 FROM PUBLIC;

@@ -7,7 +7,7 @@ CREATE TABLE public.postgate_adopted (
 
 INSERT INTO public.postgate_adopted (undo)
 SELECT format('DROP SCHEMA %I', wanted.name)
-FROM (VALUES ('postgate'), ('postgate_helpers')) AS wanted (name)
+FROM (VALUES ('postgate_internal'), ('postgate_helpers')) AS wanted (name)
 WHERE to_regnamespace(wanted.name) IS NULL;
 
 INSERT INTO public.postgate_adopted (undo)
@@ -15,7 +15,7 @@ SELECT format('DROP TABLE public.%I', wanted.name)
 FROM (VALUES ('postgate_databases'), ('postgate_tokens')) AS wanted (name)
 WHERE to_regclass('public.' || wanted.name) IS NULL;
 
-CREATE SCHEMA IF NOT EXISTS postgate;
+CREATE SCHEMA IF NOT EXISTS postgate_internal;
 CREATE SCHEMA IF NOT EXISTS postgate_helpers;
 
 -- A new table is an empty one to adopt: columns.sql and constraints.sql fill both alike.

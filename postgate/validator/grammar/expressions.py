@@ -150,11 +150,12 @@ class ExpressionGrammar(TypeGrammar):
 
     def _operator_goes_on(self) -> bool:
         """Whether the word that comes next is an operator, rather than a label of the same name."""
-        if self._at("at"):
+        word = self._word()
+        if word == "at":
             return self._next_word() in ("time", "local")
-        if self._at("similar"):
+        if word == "similar":
             return self._next_word() == "to"
-        return not self._at("operator") or self._peek(1).kind == "("
+        return word != "operator" or self._peek(1).kind == "("
 
     def _infix(self, left: exp.Expression, level: int, bare: bool) -> tuple[exp.Expression, bool]:
         """The operator with what follows it, and whether it ended with an operand."""
