@@ -1,0 +1,16 @@
+"""What the documents list is what there is."""
+
+import re
+from pathlib import Path
+
+from postgate import errors
+
+API = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+
+
+def test_the_api_lists_every_error_code() -> None:
+    table = dict(re.findall(r"^\| ([A-Z_]+) \| (\w+) \|", API, re.MULTILINE))
+    kinds = errors.PostgateError.__subclasses__()
+    assert table.keys() == {kind.code for kind in kinds}
+    for kind in kinds:
+        assert table[kind.code] in (str(kind.status), "4xx")
