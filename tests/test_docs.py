@@ -9,7 +9,7 @@ API = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
 
 
 def test_the_api_lists_every_error_code() -> None:
-    table = dict(re.findall(r"^\| ([A-Z_]+) \| (\w+) \|", API, re.MULTILINE))
+    table = dict(re.findall(r"^\| ([A-Z_]+) \| (4xx|\d{3}) \|", API, re.MULTILINE))
     kinds = errors.PostgateError.__subclasses__()
     assert table.keys() == {kind.code for kind in kinds}
     for kind in kinds:

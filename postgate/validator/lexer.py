@@ -14,12 +14,14 @@ _LARGEST_INTEGER = 2**31 - 1
 _LARGEST_PARAMETER = 65_535
 
 _START = "A-Za-z_\u0080-\U0010ffff"
-_SPACE = re.compile(r"(?:[ \t\n\r\f]++|--[^\n\r]*+)++")
+# Possessive quantifiers (++, *+) stand after single characters only: before 3.11.5 Python matches possessive groups
+# wrongly (gh-106052). Groups are such that only one way through them exists, so that going back costs nothing.
+_SPACE = re.compile(r"(?:[ \t\n\r\f]++|--[^\n\r]*+)+")
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _WORD = re.compile(rf"[{_START}][{_START}0-9$]*+")
-_DIGITS = r"[0-9](?:_?[0-9])*+"
+_DIGITS = r"[0-9](?:_?[0-9])*"
 _NUMBER = re.compile(
-    rf"0[xX](?:_?[0-9A-Fa-f])++|0[oO](?:_?[0-7])++|0[bB](?:_?[01])++"
+    rf"0[xX](?:_?[0-9A-Fa-f])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+"
     rf"|(?:{_DIGITS}(?:\.(?!\.)(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?"
 )
 _INTEGER = re.compile(r"0[xXoObB][0-9A-Fa-f_]+|[0-9_]+")
@@ -27,15 +29,15 @@ _JUNK = re.compile(rf"[{_START}0-9$]")
 _PARAMETER = re.compile(r"\$([0-9]++)")
 _DOLLAR_TAG = re.compile(rf"\$(?:[{_START}][{_START}0-9]*+)?\$")
 # It ends where a comment begins.
-_OPERATOR = re.compile(r"(?:[~!@#^&|`?+*%<>=]|/(?!\*)|-(?!-))++")
+_OPERATOR = re.compile(r"(?:[~!@#^&|`?+*%<>=]|/(?!\*)|-(?!-))+")
 # An operator may end in + or - only when it has one of these.
 _ENDS_FREELY = re.compile(r"[~!@#^&|`?%]")
-_PLAIN_STRING = re.compile(r"'([^']*+(?:''[^']*+)*+)'")
+_PLAIN_STRING = re.compile(r"'([^']*+(?:''[^']*+)*)'(?!')")
 _BIT_STRING = re.compile(r"'([^']*+)'")
-_ESCAPE_STRING = re.compile(r"'([^'\\]*+(?:(?:''|\\[\s\S])[^'\\]*+)*+)'")
-_QUOTED_NAME = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
+_ESCAPE_STRING = re.compile(r"'([^'\\]*+(?:(?:''|\\[\s\S])[^'\\]*+)*)'(?!')")
+_QUOTED_NAME = re.compile(r'"([^"]*+(?:""[^"]*+)*)"(?!")')
 # A string goes on after white space with a newline in it.
-_CONTINUED = re.compile(r"(?:[ \t\f]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f]++|--[^\n\r]*+[\n\r])*+(?=')")
+_CONTINUED = re.compile(r"(?:[ \t\f]|--[^\n\r]*+)*[\n\r](?:[ \t\n\r\f]|--[^\n\r]*+[\n\r])*(?=')")
 # The tokens that most texts are made of, where nothing after them can change what they are: a short word, a small
 # number, a self-delimiting character, a one-character operator, a parameter. Only for speed; _take knows them too.
 _COMMON = re.compile(
