@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from time import sleep
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-from postgate import create_app, embedded, migrate
+from postgate import create_app, embedded, health, migrate, query
 from postgate.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ log = logging.getLogger("postgate")
 
 ADMIN_DATABASE = "00000000-0000-0000-0000-000000000000"
 FIRST_SQL = "SELECT id, name, max_rows FROM postgate_databases"
+# What create_app imports, here once for all workers.
+LOADED_BEFORE_THE_FORK = (health, query)
 # Long enough for a reachable database to be migrated before the first request.
 PREPARATION_S = 5.0
 RETRY_S = 5.0
@@ -39,7 +41,7 @@ def serve(config: Config) -> None:
     """Serve until interrupted; the embedded database, if it is used, is stopped after the last worker."""
     configure_logging(config)
     with embedded.database(config) as conninfo:
-        ready = _make_ready(config, conninfo)
+        ready = _make_ready(config, conninfo, _report_line)
         hint = first_steps(ready, config)
         _Gunicorn(ready, hint).run()
 
@@ -56,6 +58,8 @@ def settings(config: Config) -> dict[str, Any]:
         # A request that runs when the service is stopped may use its whole time.
         "graceful_timeout": config.statement_timeout_ms // 1000 + 5,
         "loglevel": config.log_level,
+        "post_fork": _die_of_signals,
+        "post_worker_init": _leave_interrupts_to_the_master,
         "control_socket_disable": True,
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
     }
@@ -73,14 +77,14 @@ def hooks() -> dict[str, Callable[[Any], None]]:
         try:
             config = Config.from_env(os.environ)
             configure_logging(config)
-            ready = _make_ready(config, running.enter_context(embedded.database(config)))
+            ready = _make_ready(config, running.enter_context(embedded.database(config)), _report_line)
             lines.append(first_steps(ready, config))
         except (ConfigError, migrate.MigrationError, embedded.EmbeddedError) as error:
             raise SystemExit(f"Error: {error}") from None
         os.environ |= {"DATABASE_URL": ready.conninfo or "", "POSTGATE_SKIP_MIGRATIONS": "true"}
 
     def when_ready(_arbiter: object) -> None:
-        _report("".join(lines))
+        _when_ready("".join(lines))
 
     def on_exit(_arbiter: object) -> None:
         running.close()
@@ -107,9 +111,9 @@ def prepared(config: Config) -> Config:
         atexit.register(running.close)
         config = dataclasses.replace(config, conninfo=running.enter_context(embedded.database(config)))
     if not config.skip_migrations:
-        preparation = Thread(target=_prepare, args=[config], name="postgate-migration", daemon=True)
-        preparation.start()
-        preparation.join(PREPARATION_S)
+        settled = Event()
+        Thread(target=_prepare, args=[config, settled], name="postgate-migration", daemon=True).start()
+        settled.wait(PREPARATION_S)
     return config
 
 
@@ -150,7 +154,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in {**settings(self._config), "when_ready": lambda _: _report(self._hint)}.items():
+        for name, value in {**settings(self._config), "when_ready": lambda _: _when_ready(self._hint)}.items():
             # Older versions lack some.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
@@ -159,21 +163,28 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         return create_app(self._config)
 
 
-def _make_ready(config: Config, conninfo: str) -> Config:
+def _make_ready(config: Config, conninfo: str, report: Callable[[str], None]) -> Config:
     """Wait for the database and migrate it."""
-    migrate.wait_for_database(conninfo, lambda line: _report(line + "\n"))
+    migrate.wait_for_database(conninfo, report)
     if not config.skip_migrations:
         migrate.upgrade(conninfo)
     return dataclasses.replace(config, conninfo=conninfo, skip_migrations=True)
 
 
-def _prepare(config: Config) -> None:
+def _prepare(config: Config, settled: Event) -> None:
+    """`settled` is set when the database is ready, or known not to be."""
+
+    def report(line: str) -> None:
+        settled.set()
+        log.warning(line)
+
     while True:
         try:
-            _make_ready(config, config.conninfo or "")
+            _make_ready(config, config.conninfo or "", report)
+            settled.set()
             return
         except migrate.MigrationError as error:
-            log.error("the database cannot be migrated: %s", error)
+            report(f"the database cannot be migrated: {error}")
         sleep(RETRY_S)
 
 
@@ -183,6 +194,29 @@ def _has_tokens(conninfo: str) -> bool:
             return connection.execute("SELECT FROM public.postgate_tokens LIMIT 1").rowcount > 0
     except psycopg.Error:
         return True
+
+
+def _when_ready(hint: str) -> None:
+    """Say the first steps, and from now on take Ctrl-C for a graceful stop; a second one is gunicorn's quick stop."""
+    quick = signal.getsignal(signal.SIGINT)
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, quick)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGINT, stop)
+    _report(hint)
+
+
+def _die_of_signals(_arbiter: object, _worker: object) -> None:
+    """A worker that boots has the master's handlers at first, which would swallow the signals that end it."""
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(signum, signal.SIG_DFL)
+
+
+def _leave_interrupts_to_the_master(_worker: object) -> None:
+    """A terminal sends Ctrl-C to the workers too, and gunicorn's can hang when a second signal follows at once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end_on_signals() -> None:
@@ -198,3 +232,7 @@ def _end_on_signals() -> None:
 def _report(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()
+
+
+def _report_line(line: str) -> None:
+    _report(line + "\n")

@@ -102,7 +102,7 @@ def a_service(conninfo: str, **settings: Any) -> Iterator[Service]:
     """A service on this migrated database, in this process."""
     app = create_app(Config(conninfo=conninfo, **settings))
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02])
     thread.start()
     try:
         yield Service(server.port, conninfo, app)

@@ -194,7 +194,8 @@ def test_workers_that_start_at_once_migrate_once(empty: str, tmp_path: Path) -> 
         assert "cannot be migrated" not in served.said
 
 
-def test_a_request_that_runs_is_finished_before_the_end(conninfo: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_that_runs_is_finished_before_the_end(conninfo: str, tmp_path: Path, signum: signal.Signals) -> None:
     with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
         served.healthy()
         service = Service(served.port, conninfo)
@@ -203,7 +204,7 @@ def test_a_request_that_runs_is_finished_before_the_end(conninfo: str, tmp_path:
         asking = threading.Thread(target=lambda: statuses.append(service.query(sql).status))
         asking.start()
         time.sleep(0.3)
-        assert served.stop() == 0
+        assert served.stop(signum) == 0
         asking.join()
         assert statuses == [200]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from postgate.validator.grammar.documents import DocumentGrammar
+from postgate.validator.grammar.xml import XmlGrammar
 
 _JOIN_TYPES = frozenset({"inner", "left", "right", "full"})
 _JOIN_WORDS = _JOIN_TYPES | {"join", "cross", "natural"}
@@ -30,7 +30,7 @@ _SPECIAL_CALLS = frozenset(
 )
 
 
-class FromGrammar(DocumentGrammar):
+class FromGrammar(XmlGrammar):
     """Relations, functions, queries and their joins."""
 
     def _table_ref(self) -> exp.Expression:

@@ -9,11 +9,11 @@ class Productions(Cursor):
     """Entry points; each is defined by the class of the grammar that its docstring names."""
 
     def _a_expr(self) -> exp.Expression:
-        """ExpressionGrammar: any expression."""
+        """OperatorGrammar: any expression."""
         raise NotImplementedError
 
     def _b_expr(self) -> exp.Expression:
-        """ExpressionGrammar: an expression without AND, OR, NOT, IN, LIKE, BETWEEN and IS tests."""
+        """OperatorGrammar: an expression without AND, OR, NOT, IN, LIKE, BETWEEN and IS tests."""
         raise NotImplementedError
 
     def _c_expr(self) -> exp.Expression:
@@ -21,7 +21,7 @@ class Productions(Cursor):
         raise NotImplementedError
 
     def _func_call(self) -> exp.Expression:
-        """FunctionGrammar: func_expr_windowless, a call as in FROM and index definitions."""
+        """CallGrammar: func_expr_windowless, a call as in FROM and index definitions."""
         raise NotImplementedError
 
     def _select_stmt(self) -> exp.Expression:
