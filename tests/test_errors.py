@@ -67,7 +67,8 @@ def test_timeout_has_cancelled_the_statement(hasty: Service) -> None:
     assert answer.json["error"] == "Timeout: the statement was cancelled after 0.3 s"
     assert 0.3 <= time.monotonic() - started < 1.3
     active = """SELECT count(*) FROM pg_stat_activity
-        WHERE state <> 'idle' AND query ~ '^SELECT count.*1000000' AND pid <> pg_backend_pid()"""
+        WHERE datname = current_database() AND state <> 'idle' AND query ~ '^SELECT count.*1000000'
+            AND pid <> pg_backend_pid()"""
     assert hasty.execute(active) == [(0,)]
     assert hasty.query("SELECT 1 AS a").rows == [{"a": 1}]
 

@@ -81,7 +81,8 @@ def test_a_token_that_may_only_select_runs_read_only(service: Service) -> None:
 def test_an_endless_read_ends_at_the_limit(service: Service) -> None:
     sql = "WITH RECURSIVE w (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM w) SELECT a FROM w"
     assert service.query(sql).code == "ROW_LIMIT_EXCEEDED"
-    running = "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND query ~ '^WITH RECURSIVE w'"
+    running = """SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND state <> 'idle' AND query ~ '^WITH RECURSIVE w'"""
     assert service.execute(running) == [(0,)]
 
 

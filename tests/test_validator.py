@@ -111,3 +111,31 @@ def test_every_text_is_judged_at_once(case: dict[str, Any]) -> None:
 def test_any_text_is_judged(text: str) -> None:
     with contextlib.suppress(ParseError):
         validate(text, Tenant("tenant_a", OPERATIONS))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT * FROM users WHERE id IN ({','.join(map(str, range(20_000)))})",
+        f"INSERT INTO users (a, b, c, d, e) VALUES {','.join(['($1,$2,$3,$4,$5)'] * 2_000)}",
+        f"SELECT * FROM users WHERE {' AND '.join(['id > 1'] * 9_000)}",
+        "SELECT " + "(" * 100 + "1" + ")" * 100,
+    ],
+    ids=["in", "values", "and", "parentheses"],
+)
+def test_large_statements_of_applications_pass(sql: str) -> None:
+    validate(sql, Tenant("tenant_a", OPERATIONS))
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (f"SELECT {'1,' * 5_000_000}1", "more than 100000 words"),
+        (f"SELECT {'+-' * 100_000}1", "more than 100000 words"),
+        (f"SELECT {'(' * 50_000}1", "nested more than 256 levels deep"),
+    ],
+    ids=["list", "signs", "parentheses"],
+)
+def test_what_would_hold_a_worker_is_refused(sql: str, message: str) -> None:
+    with pytest.raises(ParseError, match=message):
+        validate(sql, Tenant("tenant_a", OPERATIONS))

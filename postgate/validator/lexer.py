@@ -9,6 +9,8 @@ from typing import NamedTuple, NoReturn
 
 from postgate.validator.strings import EscapeError, unescape_backslashes, unescape_unicode
 
+# Twice what an IN list of 20,000 values or an INSERT of 2,000 rows takes; more would hold a worker for seconds.
+TOKEN_LIMIT = 100_000
 _IDENTIFIER_BYTES = 63
 _LARGEST_INTEGER = 2**31 - 1
 _LARGEST_PARAMETER = 65_535
@@ -105,11 +107,13 @@ class _Lexer:
         sql, size = self.sql, len(self.sql)
         position = 0
         while True:
-            while common := _COMMON.match(sql, position):
+            while len(self.found) <= TOKEN_LIMIT and (common := _COMMON.match(sql, position)):
                 position = self._take_common(common)
             position = self._skip_space(position)
             if position >= size:
                 return self.found
+            if len(self.found) >= TOKEN_LIMIT:
+                self._fail(f"the statement has more than {TOKEN_LIMIT} words and signs", position)
             position = self._take(sql[position], position)
 
     def _take_common(self, common: re.Match[str]) -> int:

@@ -11,7 +11,7 @@ from sqlglot.tokenizer_core import TokenType
 from postgate.validator.lexer import Token
 
 # Deeper than any statement that people or ORMs write, and far from the interpreter's own limit.
-NESTING_LIMIT = 128
+NESTING_LIMIT = 256
 
 _Item = TypeVar("_Item")
 
