@@ -10,7 +10,10 @@ LATER = re.compile(
     r"starting up|shutting down|in recovery|not (yet )?accepting connections|too many (clients|connections)"
     r"|connection slots|terminating connection|query_wait_timeout|server_login_retry"
 )
-FINAL = re.compile(r"FATAL: |no password supplied|does not support SSL|certificate|Servname not supported")
+FINAL = re.compile(
+    r"FATAL: |no password supplied|does not support SSL|certificate|Servname not supported"
+    r"|invalid \w+ value|bad value for|could not match \d+ port numbers"
+)
 MALFORMED = "the connection string is malformed; percent-encode special characters in a URL's password"
 
 

@@ -32,6 +32,8 @@ _OPTIONS = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
+# Passwords of our environment and home directory are for the shared database; a dedicated one has its own or none.
+_NO_PASSWORD = {"password": "", "passfile": os.devnull}
 _NO_DATABASE = re.compile(r'FATAL: +database ".*" does not exist')
 
 
@@ -70,7 +72,7 @@ class Pool(ConnectionPool[Connection]):
         self._failed_at = 0.0
         super().__init__(
             backend.conninfo,
-            kwargs=_connect_options(backend.conninfo, config) | {"report": self._note_attempt},
+            kwargs=_connect_options(backend, config) | {"report": self._note_attempt},
             connection_class=Connection,
             min_size=0,
             max_size=config.pool_size,
@@ -218,9 +220,10 @@ class Pools:
         return idle
 
 
-def _connect_options(conninfo: str, config: Config) -> dict[str, Any]:
-    given = conninfo_to_dict(conninfo)
-    options = {name: value for name, value in _OPTIONS.items() if name not in given}
+def _connect_options(backend: Backend, config: Config) -> dict[str, Any]:
+    given = conninfo_to_dict(backend.conninfo)
+    wanted = _OPTIONS if backend.key == SHARED else _OPTIONS | _NO_PASSWORD
+    options = {name: value for name, value in wanted.items() if name not in given}
     return options | {
         "connect_timeout": max(2, round(config.pool_timeout_s)),
         "client_encoding": "utf8",

@@ -234,6 +234,28 @@ def test_a_dedicated_database_that_cannot_be_reached(
     assert "s3cret" not in capfd.readouterr().err
 
 
+def test_a_dedicated_server_never_gets_the_shared_password(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs it could ask for a password that the connection string does not have."""
+    monkeypatch.setenv("PGPASSWORD", "s3cret")
+    heard = bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def ask_for_a_password() -> None:
+            with listener.accept()[0] as client:
+                heard.extend(client.recv(1000))
+                client.sendall(b"R\0\0\0\x08\0\0\0\x03")
+                heard.extend(client.recv(1000))
+
+        asking = threading.Thread(target=ask_for_a_password)
+        asking.start()
+        port = listener.getsockname()[1]
+        tenant = service.dedicated(f"host=127.0.0.1 port={port} user=u dbname=d sslmode=disable gssencmode=disable")
+        assert service.query("SELECT 1", token=tenant.token).status == 503
+        asking.join(5)
+    assert b"user" in heard
+    assert b"s3cret" not in heard
+
+
 def test_idle_connections_are_closed(conninfo: str, server: str) -> None:
     pools = Pools(Config(conninfo=conninfo, pool_idle_s=1))
     backend = Backend("far", conninfo)

@@ -251,6 +251,7 @@ def test_other_servers_answer_503_while_the_database_is_down(data_dir: Path, tmp
     [
         ({"POSTGATE_THREADS": "x"}, "POSTGATE_THREADS takes a whole number"),
         ({"DATABASE_URL": "postgresql://postgres:s3cret@word@host/db"}, "DATABASE_URL takes"),
+        ({"DATABASE_URL": "host=127.0.0.1 password=s3cret sslmode=x"}, "invalid sslmode value"),
     ],
 )
 def test_a_wrong_setting_ends_it_with_one_line(command: list[str], settings: dict[str, str], reason: str) -> None:
