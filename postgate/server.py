@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
+import gc
 import logging
 import os
 import shlex
@@ -61,6 +62,7 @@ def settings(config: Config) -> dict[str, Any]:
         "post_fork": _die_of_signals,
         "post_worker_init": _leave_interrupts_to_the_master,
         "control_socket_disable": True,
+        "post_worker_init": _tune_collector,
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
     }
 
@@ -217,6 +219,12 @@ def _die_of_signals(_arbiter: object, _worker: object) -> None:
 def _leave_interrupts_to_the_master(_worker: object) -> None:
     """A terminal sends Ctrl-C to the workers too, and gunicorn's can hang when a second signal follows at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _tune_collector(_worker: object) -> None:
+    """A parse makes many objects that live until its end: to look among them for garbage doubles its time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _end_on_signals() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from service import Service
+from test_cli import environment
 from test_serve import running
 
 from postgate import migrate
@@ -33,11 +34,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_migrates_and_serves(installed: Path, empty: str, tmp_path: Path) -> None:
+    imported = [sys.executable, "-c", "import postgate.server; print(postgate.__file__)"]
+    loaded = subprocess.run(imported, cwd=tmp_path, env=environment(PYTHONPATH=str(installed)), stdout=subprocess.PIPE)
+    assert loaded.stdout.decode().startswith(str(installed))
     command = [sys.executable, "-m", "postgate", "serve"]
     with running(command, tmp_path, DATABASE_URL=empty, PYTHONPATH=str(installed), POSTGATE_WORKERS="1") as served:
         served.healthy()
         assert migrate.current(empty) == migrate.head()
         service = Service(served.port, empty)
         assert service.query("SELECT id FROM create_tenant_database('x')").json["row_count"] == 1
-        assert str(ROOT) not in served.said
         assert served.stop() == 0

@@ -61,9 +61,21 @@ class Statement:
         self.writes = False
         self.returns_rows = False
         self._nodes: dict[type[exp.Expression], list[exp.Expression]] = defaultdict(list)
-        node: Any
-        for node in root.walk():
+        self._index()
+
+    def _index(self) -> None:
+        """Every node by its class, in the order of the text."""
+        waiting: list[Any] = [self.root]
+        while waiting:
+            node = waiting.pop()
             self._nodes[type(node)].append(node)
+            below: list[Any] = []
+            for value in node.args.values():
+                if type(value) is list:
+                    below += value
+                else:
+                    below.append(value)
+            waiting += [value for value in reversed(below) if isinstance(value, exp.Expression)]
 
     @property
     def node_types(self) -> set[type[exp.Expression]]:

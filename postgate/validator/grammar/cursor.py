@@ -1,7 +1,7 @@
 """Reading tokens: what every production of the grammar is made of."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from sqlglot import exp
 from sqlglot.parsers.postgres import PostgresParser
@@ -60,15 +60,28 @@ class GrammarToken(SqlglotToken):
 
     __slots__ = ("kind", "value")
 
+    # Nobody asks a token for these: errors count lines in the text.
+    line = col = 1
+    comments: ClassVar[list[str]] = []  # type: ignore[misc]
+
     def __init__(self, token: Token) -> None:
-        self.token_type = _TOKEN_TYPES.get(token.kind, TokenType.UNKNOWN)
-        self.text = token.text
-        self.line = self.col = 1
-        self.start = token.start
-        self.end = token.end - 1
-        self.comments = []
-        self.kind = token.kind
-        self.value = token.value
+        self.kind, self.text, self.value, self.start, end = token
+        self.end = end - 1
+        self.token_type = _TOKEN_TYPES.get(self.kind, TokenType.UNKNOWN)
+
+
+class _End:
+    """What comes after the last token."""
+
+    token_type = TokenType.SENTINEL
+    kind = value = text = ""
+    start = 0
+
+    def __bool__(self) -> bool:
+        return False
+
+
+_END = _End()
 
 
 class Cursor(PostgresParser):
@@ -85,6 +98,14 @@ class Cursor(PostgresParser):
     def reset(self) -> None:
         super().reset()
         self._depth = 0
+
+    def _advance(self, times: int = 1) -> None:
+        index = self._index + times
+        tokens, size = self._tokens, self._tokens_size
+        self._index = index
+        self._curr = tokens[index] if index < size else _END
+        self._next = tokens[index + 1] if index + 1 < size else _END
+        self._prev = tokens[index - 1] if index else _END
 
     def raise_error(self, message: str, token: Any = None) -> NoReturn:
         """sqlglot's way to report an error."""
@@ -103,17 +124,18 @@ class Cursor(PostgresParser):
 
     def _kind(self) -> str:
         """The lexer's kind of the current token, "" at the end."""
-        return self._curr.kind if self._curr else ""
+        kind: str = self._curr.kind
+        return kind
 
     def _word(self) -> str | None:
         """The current token as a folded word, None when it is not an unquoted identifier or keyword."""
         token = self._curr
-        return token.value if token and token.kind == "IDENT" else None
+        return token.value if token.kind == "IDENT" else None
 
     def _next_word(self) -> str | None:
         """The same for the token after the current one."""
         token = self._next
-        return token.value if token and token.kind == "IDENT" else None
+        return token.value if token.kind == "IDENT" else None
 
     def _peek(self, ahead: int) -> Any:
         """The token so many after the current one, or a token without a kind past the end."""
@@ -124,14 +146,14 @@ class Cursor(PostgresParser):
         """Whether exactly these words come next."""
         for ahead, word in enumerate(words):
             token = self._curr if ahead == 0 else self._peek(ahead)
-            if not token or token.kind != "IDENT" or token.value != word:
+            if token.kind != "IDENT" or token.value != word:
                 return False
         return True
 
     def _at_any(self, words: frozenset[str]) -> bool:
         """Whether the current word is one of these."""
         token = self._curr
-        return bool(token) and token.kind == "IDENT" and token.value in words
+        return token.kind == "IDENT" and token.value in words
 
     def _accept(self, *words: str) -> bool:
         """Consume these words when they come next."""
@@ -156,7 +178,7 @@ class Cursor(PostgresParser):
 
     def _at_op(self, text: str) -> bool:
         token = self._curr
-        return bool(token) and token.kind == "OP" and token.value == text
+        return bool(token.kind == "OP" and token.value == text)
 
     def _accept_op(self, text: str) -> bool:
         """Consume this operator when it comes next."""
@@ -170,13 +192,11 @@ class Cursor(PostgresParser):
             self._unexpected()
 
     def _at_punct(self, kind: str) -> bool:
-        token = self._curr
-        return bool(token) and token.kind == kind
+        return bool(self._curr.kind == kind)
 
     def _punct(self, kind: str) -> bool:
         """Consume a token of this kind, which is its text for punctuation, when it comes next."""
-        token = self._curr
-        if not token or token.kind != kind:
+        if self._curr.kind != kind:
             return False
         self._advance()
         return True
@@ -244,13 +264,3 @@ class Cursor(PostgresParser):
     def _keyword_node(self, text: str) -> exp.Var:
         """A keyword that must be seen in the tree, such as DEFAULT."""
         return exp.Var(this=text)
-
-
-class _End:
-    kind = value = text = ""
-
-    def __bool__(self) -> bool:
-        return False
-
-
-_END = _End()
