@@ -60,9 +60,8 @@ def settings(config: Config) -> dict[str, Any]:
         "graceful_timeout": config.statement_timeout_ms // 1000 + 5,
         "loglevel": config.log_level,
         "post_fork": _die_of_signals,
-        "post_worker_init": _leave_interrupts_to_the_master,
+        "post_worker_init": _settle_worker,
         "control_socket_disable": True,
-        "post_worker_init": _tune_collector,
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
     }
 
@@ -221,8 +220,9 @@ def _leave_interrupts_to_the_master(_worker: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _tune_collector(_worker: object) -> None:
-    """A parse makes many objects that live until its end: to look among them for garbage doubles its time."""
+def _settle_worker(worker: object) -> None:
+    _leave_interrupts_to_the_master(worker)
+    # A parse makes many objects that live until its end: to look among them for garbage doubles its time.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
