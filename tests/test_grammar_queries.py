@@ -1,19 +1,16 @@
 """Queries and changes: every name that PostgreSQL's own parser sees in a text, the grammar sees too."""
 
-import random
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pglast
 import pytest
+from mutations import mutations
 from pglast import ast
 from sqlglot import exp
 from test_grammar_definitions import Seen, functions, parsed, plain, statements, tables, types
 
 from postgate.validator.dialect import parse
-from postgate.validator.keywords import KEYWORDS
-from postgate.validator.lexer import tokenize
 from postgate.validator.rules.accounting import account_for_text
 from postgate.validator.statement import Statement
 
@@ -65,27 +62,9 @@ def test_a_query_is_read_as_postgresql_reads_it(sql: str) -> None:
     account_for_text(Statement(sql, root, tokens))
 
 
-def mutations(count: int, seed: int) -> Iterator[str]:
-    """Statements with words exchanged, left out, added or doubled, or with a piece of another one."""
-    source = random.Random(seed)  # noqa: S311 - no secret
-    texts = [[token.text for token in tokenize(sql)] for sql in QUERIES]
-    words = sorted({word for text in texts for word in text} | KEYWORDS)
-    for _ in range(count):
-        tokens = list(source.choice(texts))
-        for _ in range(source.randint(1, 3)):
-            place, other = source.randrange(len(tokens)), source.choice(texts)
-            start = source.randrange(len(other))
-            replaced, added = source.choice(
-                [(0, [source.choice(words)]), (1, [source.choice(words)]), (1, []), (0, other[start : start + 8])]
-            )
-            tokens[place : place + replaced] = added
-            tokens = tokens or ["SELECT"]
-        yield " ".join(tokens)
-
-
 def test_whatever_is_accepted_has_the_same_names_for_postgresql() -> None:
     accepted = 0
-    for sql in mutations(MUTATIONS, seed=7):
+    for sql in mutations(QUERIES, MUTATIONS, seed=7):
         root = parsed(sql)
         if root is None:
             continue

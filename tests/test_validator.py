@@ -35,7 +35,7 @@ def _lines(name: str) -> list[Any]:
     return cases
 
 
-def _corpus(name: str) -> list[dict[str, Any]]:
+def corpus(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (FIXTURES / "corpus" / name).read_text().splitlines()]
 
 
@@ -69,7 +69,7 @@ def test_refused(operations: frozenset[str], sql: str, message: str) -> None:
     assert str(refusal.value).startswith("Parse error: ")
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in _corpus("accepts.jsonl")])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in corpus("accepts.jsonl")])
 def test_corpus_accepts(case: dict[str, Any]) -> None:
     for sql in [*case.get("setup", ()), case.get("sql")]:
         if sql is not None:
@@ -79,7 +79,7 @@ def test_corpus_accepts(case: dict[str, Any]) -> None:
 
 ATTACKS = [
     case
-    for case in _corpus("attacks.jsonl")
+    for case in corpus("attacks.jsonl")
     if "validator" in case.get("walls", ["validator"]) and case["class"] not in NOT_THE_VALIDATORS and "sql" in case
 ]
 
@@ -99,7 +99,7 @@ def test_corpus_attacks(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, id=case["id"]) for case in _corpus("attacks.jsonl") if case["class"] == "parser-dos"]
+    "case", [pytest.param(case, id=case["id"]) for case in corpus("attacks.jsonl") if case["class"] == "parser-dos"]
 )
 def test_every_text_is_judged_at_once(case: dict[str, Any]) -> None:
     """Whatever the judgement: a parser that takes exponential time would run into the suite's time limit."""
