@@ -21,6 +21,13 @@ _SYNTAX_FUNCTIONS = frozenset(
 )
 _SAMPLING_METHODS = frozenset({"bernoulli", "system"})
 _HELPERS = frozenset({"list_tables", "describe_table"})
+# With more than one argument the first names a text search configuration.
+_SEARCH_FUNCTIONS = frozenset(
+    """
+    json_to_tsvector jsonb_to_tsvector phraseto_tsquery plainto_tsquery to_tsquery to_tsvector ts_headline
+    websearch_to_tsquery
+    """.split()
+)
 # These take a relation's name as their first argument; true where the call changes the sequence.
 _NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_serial_sequence": False}
 
@@ -60,6 +67,8 @@ def _judge_built_in(statement: Statement, call: exp.Anonymous, schema: str | Non
     if name in ALLOWED_FUNCTIONS:
         if name in _NAME_FUNCTIONS:
             _judge_name_argument(statement, call, name)
+        elif name in _SEARCH_FUNCTIONS and len(call.expressions) > 1:
+            _judge_configuration(statement, call.expressions[0], name)
     elif name in ALLOWED_TYPES and len(call.expressions) == 1:
         return  # a cast in the form of a call
     elif schema is not None or name.startswith("pg_") or name in REFUSED_FUNCTIONS:
@@ -88,6 +97,12 @@ def _judge_name_argument(statement: Statement, call: exp.Anonymous, name: str) -
     elif name == "setval":
         statement.operations.add("UPDATE")
         statement.writes = True
+
+
+def _judge_configuration(statement: Statement, argument: exp.Expression, name: str) -> None:
+    """A qualified name must be the tenant's own; whatever else it is, a configuration holds no data."""
+    if isinstance(argument, exp.Literal) and argument.is_string and "." in argument.name:
+        judge_name_literal(statement, argument, f"{name}()", is_relation=False)
 
 
 def _is_stored(statement: Statement, call: exp.Anonymous) -> bool:

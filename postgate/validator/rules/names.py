@@ -29,9 +29,11 @@ def judge_name_literal(
     if not isinstance(node, exp.Literal) or not node.is_string:
         statement.refuse(f"{what} needs the name as a string literal", node)
     schema, name = _split(statement, node, what)
+    if schema == "pg_catalog" and not is_relation:
+        return
     if schema is not None:
         statement.qualify(schema, node)
-    elif is_system_name(name):
+    elif is_relation and is_system_name(name):
         statement.refuse(f'"{name}" is a system catalog and not accessible', node)
     if is_relation:
         statement.relations.add((schema, name))

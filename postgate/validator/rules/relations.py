@@ -7,7 +7,7 @@ from sqlglot import exp
 from postgate.validator.rules.names import is_system_name
 from postgate.validator.statement import Scope, Statement
 
-_TARGET_OF = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_TARGET_OF = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into)
 
 
 def judge_relations(statement: Statement) -> None:
@@ -47,7 +47,7 @@ def _judge_column(statement: Statement, column: exp.Column) -> None:
 
 
 def is_target(table: exp.Table) -> bool:
-    """Whether the table is what an INSERT, UPDATE, DELETE or MERGE changes; PostgreSQL never takes a CTE there."""
+    """Whether the table is what INSERT, UPDATE, DELETE, MERGE or INTO write to; PostgreSQL never takes a CTE there."""
     return isinstance(table.parent, _TARGET_OF) and table.arg_key == "this"
 
 
