@@ -8,6 +8,10 @@ from postgate import auth, body, encoder
 from postgate.errors import BodyTooLarge
 from postgate.gateway import Gateway
 
+# A body that is too large is read to its end up to so many times the limit; then the connection is cut.
+MOST_DISCARDED = 4
+CHUNK_BYTES = 64 * 1024
+
 bp = Blueprint("query", __name__)
 
 
@@ -23,8 +27,19 @@ def query() -> Response:
 def _body(limit: int) -> bytes:
     """The whole body, however it is transferred."""
     if (request.content_length or 0) > limit:
+        _discard_body(limit)
         raise BodyTooLarge(limit)
     data = request.stream.read(limit + 1)
     if len(data) > limit:
+        _discard_body(limit)
         raise BodyTooLarge(limit)
     return data
+
+
+def _discard_body(limit: int) -> None:
+    """Most clients read the answer only after they have sent all; one that asks first (RFC 9110, 10.1.1) need not."""
+    if "Expect" in request.headers:
+        return
+    left = MOST_DISCARDED * limit
+    while left > 0 and (chunk := request.stream.read(min(left, CHUNK_BYTES))):
+        left -= len(chunk)

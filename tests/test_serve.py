@@ -170,6 +170,9 @@ def test_gunicorn_on_its_own(empty: str, signum: signal.Signals) -> None:
         service = Service(served.port, empty)
         for _ in range(20):
             assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
+        # Sent to its end before the answer is read, as most clients do.
+        too_large = service.post(b'{"sql": "%b"}' % (b"x" * 25_000_000))
+        assert (too_large.status, too_large.code) == (413, "BODY_TOO_LARGE")
         assert served.stop(signum) == 0, served.said
         assert "Traceback" not in served.said
 

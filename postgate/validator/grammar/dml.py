@@ -107,9 +107,10 @@ class DmlGrammar(SelectGrammar):
             return self._expr_or_default()
         if self._at_punct("(") and not self._at_query_in_parentheses():
             return self._values_row()
-        if self._at("row"):
-            self._advance()
-            return self._values_row()
+        if self._accept("row"):
+            row = self._values_row()
+            row.set("explicit", True)
+            return row
         return self._a_expr()
 
     def _returning(self) -> exp.Returning | None:

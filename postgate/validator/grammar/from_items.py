@@ -34,8 +34,11 @@ class FromGrammar(XmlGrammar):
     """Relations, functions, queries and their joins."""
 
     def _table_ref(self) -> exp.Expression:
-        """table_ref with all joins that follow"""
-        left = self._from_primary()
+        """table_ref"""
+        return self._joined(self._from_primary())
+
+    def _joined(self, left: exp.Expression) -> exp.Expression:
+        """An item with all the joins that follow it."""
         links = 0
         while self._at_any(_JOIN_WORDS):
             links += 1
@@ -55,9 +58,7 @@ class FromGrammar(XmlGrammar):
         if natural:
             return exp.Join(this=left, expression=self._from_primary())
         self._descend()
-        right = self._from_primary()
-        while self._at_any(_JOIN_WORDS):
-            right = self._join(right)
+        right = self._joined(self._from_primary())
         self._ascend()
         join = exp.Join(this=left, expression=right)
         if self._accept("using"):
@@ -115,16 +116,14 @@ class FromGrammar(XmlGrammar):
                 query = self._select_rest(inner)
                 self._expect_punct(")")
                 return self._derived(query)
-        left = inner
-        while self._at_any(_JOIN_WORDS):
-            left = self._join(left)
-        return self._joined_in_parentheses(left)
+        return self._joined_in_parentheses(self._joined(inner))
 
     def _derived(self, query: exp.Expression) -> exp.Subquery:
         return exp.Subquery(this=query, alias=self._alias())
 
     def _joined_in_parentheses(self, joined: exp.Expression) -> exp.Expression:
-        if not isinstance(joined, exp.Join | exp.Paren):
+        aliased = isinstance(joined, exp.Paren) and joined.args.get("alias") is not None
+        if aliased or not isinstance(joined, exp.Join | exp.Paren):
             self._unexpected()
         self._expect_punct(")")
         return exp.Paren(this=joined, alias=self._alias())
@@ -166,8 +165,16 @@ class FromGrammar(XmlGrammar):
         method: exp.Expression = exp.Anonymous(this=parts[-1], expressions=self._parenthesised_list(self._a_expr))
         if len(parts) == 2:
             method = exp.Dot(this=parts[0], expression=method)
-        seed = self._parenthesised_list(self._a_expr) if self._accept("repeatable") else []
-        return exp.TableSample(this=relation, method=method, seed=seed)
+        return exp.TableSample(this=relation, method=method, seed=self._repeatable())
+
+    def _repeatable(self) -> exp.Expression | None:
+        """opt_repeatable_clause"""
+        if not self._accept("repeatable"):
+            return None
+        self._expect_punct("(")
+        seed = self._a_expr()
+        self._expect_punct(")")
+        return seed
 
     def _at_table_function(self) -> bool:
         """Whether a call comes next rather than a relation's name; both can have qualifiers."""

@@ -1,5 +1,6 @@
 """Queries (gram.y, SelectStmt; manual, "SELECT")."""
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sqlglot import exp
@@ -13,6 +14,10 @@ _SET_NODES: dict[str, type[exp.SetOperation]] = {
     "intersect": exp.Intersect,
 }
 _CHAIN_LIMIT = 2_000
+# What a number of rows before ROWS can be (select_fetch_first_value): a c_expr, of which these are the useful ones.
+_ROW_COUNTS = (exp.Literal, exp.Placeholder, exp.Column, exp.Paren, exp.Subquery, exp.Anonymous)
+# What a query has once, whether inside or outside of its parentheses.
+_ONCE = {"with_": "WITH", "order": "ORDER BY", "limit": "LIMIT", "offset": "OFFSET"}
 # After these words a SELECT has no output columns.
 _NO_COLUMNS = frozenset(
     """
@@ -34,10 +39,23 @@ class SelectGrammar(FromGrammar):
         return query
 
     def _attach_with(self, query: exp.Expression, with_: exp.With) -> exp.Expression:
-        if query.args.get("with_") is not None:
-            query = exp.Subquery(this=query)
+        self._refuse_second(query, {"with_"})
         query.set("with_", with_)
         return query
+
+    def _refuse_second(self, query: exp.Expression, clauses: Collection[str]) -> None:
+        """insertSelectOptions: PostgreSQL adds what follows parentheses to the query inside of them."""
+        for inner in self._unwrapped(query):
+            for clause in _ONCE.keys() & clauses:
+                if inner.args.get(clause) is not None:
+                    self._refuse(f"multiple {_ONCE[clause]} clauses not allowed", self._prev)
+
+    def _unwrapped(self, query: exp.Expression) -> Iterator[exp.Expression]:
+        """A query, and each query inside of its parentheses."""
+        yield query
+        while isinstance(query, exp.Subquery):
+            query = query.this
+            yield query
 
     def _select_rest(self, query: exp.Expression) -> exp.Expression:
         """Set operations, ORDER BY, LIMIT and row locks after a query."""
@@ -90,6 +108,8 @@ class SelectGrammar(FromGrammar):
     def _select(self) -> exp.Select:
         self._expect("select")
         select = exp.Select(distinct=self._distinct(), expressions=self._target_list())
+        if select.args["distinct"] is not None and not select.expressions:
+            self._unexpected()
         if self._accept("into"):
             select.set("into", self._into())
         if self._accept("from"):
@@ -170,14 +190,24 @@ class SelectGrammar(FromGrammar):
             parts["order"] = self._sort_clause()
         locks = self._locks()
         self._limits(parts)
-        locks += [] if locks else self._locks()
+        locks = self._locks() if locks is None else locks
         if locks:
             parts["locks"] = locks
-        if any(query.args.get(key) is not None for key in parts):
-            query = exp.Subquery(this=query)
+        if parts:
+            self._refuse_second(query, parts)
         for key, value in parts.items():
             query.set(key, value)
+        if "limit" in parts and parts["limit"].args.get("ties"):
+            self._judge_ties(query)
         return query
+
+    def _judge_ties(self, query: exp.Expression) -> None:
+        """What PostgreSQL's grammar itself demands of WITH TIES."""
+        inner = list(self._unwrapped(query))
+        if not any(part.args.get("order") is not None for part in inner):
+            self._refuse("WITH TIES cannot be specified without ORDER BY clause", self._prev)
+        if any(lock.args.get("skip_locked") for part in inner for lock in part.args.get("locks") or ()):
+            self._refuse("SKIP LOCKED and WITH TIES options cannot be used together", self._prev)
 
     def _sort_clause(self) -> exp.Order:
         self._expect("order", "by")
@@ -212,13 +242,11 @@ class SelectGrammar(FromGrammar):
         node: exp.Expression
         for _ in range(2):
             if self._accept("limit"):
-                key, node = "limit", exp.Limit(expression=None if self._accept("all") else self._a_expr())
+                key, node = "limit", self._limit()
             elif self._at("fetch"):
                 key, node = "limit", self._fetch()
             elif self._accept("offset"):
-                key, node = "offset", exp.Offset(expression=self._a_expr())
-                if not self._accept("rows"):
-                    self._accept("row")
+                key, node = "offset", self._offset()
             else:
                 return
             if key in parts:
@@ -227,7 +255,22 @@ class SelectGrammar(FromGrammar):
                 self._refuse("LIMIT x, y is not PostgreSQL; use LIMIT and OFFSET")
             parts[key] = node
 
+    def _limit(self) -> exp.Limit:
+        """select_limit_value, after LIMIT"""
+        return exp.Limit(all=True) if self._accept("all") else exp.Limit(expression=self._a_expr())
+
+    def _offset(self) -> exp.Offset:
+        """select_offset_value, after OFFSET"""
+        count = self._a_expr()
+        if self._at("row") or self._at("rows"):
+            number = count.expression if isinstance(count, exp.Operator) and count.this is None else count
+            if not isinstance(number, _ROW_COUNTS) or (number is not count and not isinstance(number, exp.Literal)):
+                self._unexpected()
+            self._advance()
+        return exp.Offset(expression=count)
+
     def _fetch(self) -> exp.Limit:
+        """FETCH; one row when it gives no number"""
         self._advance()
         if not self._accept("first"):
             self._expect("next")
@@ -236,14 +279,14 @@ class SelectGrammar(FromGrammar):
             count = self._signed_number() if self._at_punct("OP") else self._c_expr()
         if not self._accept("rows"):
             self._expect("row")
-        if self._accept("with"):
-            self._expect("ties")
-        else:
-            self._expect("only")
-        return exp.Limit(expression=count)
+        ties = self._accept("with")
+        self._expect("ties" if ties else "only")
+        return exp.Limit(expression=count, ties=ties)
 
-    def _locks(self) -> list[exp.Lock]:
-        """opt_for_locking_clause; FOR READ ONLY locks nothing"""
+    def _locks(self) -> list[exp.Lock] | None:
+        """for_locking_clause, None when there is none; FOR READ ONLY locks nothing"""
+        if not self._at("for"):
+            return None
         locks: list[exp.Lock] = []
         if self._at("for", "read"):
             self._expect("for", "read", "only")
@@ -261,9 +304,10 @@ class SelectGrammar(FromGrammar):
         names = self._list(self._qualified_name) if self._accept("of") else []
         if any(name.args.get("db") for name in names):
             self._refuse("FOR ... OF takes the plain names of the FROM clause", self._prev)
-        if not self._accept("nowait") and self._accept("skip"):
+        skips = not self._accept("nowait") and self._accept("skip")
+        if skips:
             self._expect("locked")
-        return exp.Lock(expressions=[name.this for name in names])
+        return exp.Lock(expressions=[name.this for name in names], skip_locked=skips)
 
     def _with_clause(self) -> exp.With:
         self._expect("with")
