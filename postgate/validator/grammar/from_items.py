@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from postgate.validator.grammar.xml import XmlGrammar
 
-_JOIN_TYPES = frozenset({"inner", "left", "right", "full"})
+_OUTER_JOINS = frozenset({"left", "right", "full"})
+_JOIN_TYPES = _OUTER_JOINS | {"inner"}
 _JOIN_WORDS = _JOIN_TYPES | {"join", "cross", "natural"}
 _CHAIN_LIMIT = 1_000
 # Functions without parentheses or with a syntax of their own, where a relation's name could not stand.
@@ -52,7 +53,7 @@ class FromGrammar(XmlGrammar):
             self._expect("join")
             return exp.Join(this=left, expression=self._from_primary())
         natural = self._accept("natural")
-        if self._accept_any(_JOIN_TYPES) != "inner":
+        if self._accept_any(_JOIN_TYPES) in _OUTER_JOINS:
             self._accept("outer")
         self._expect("join")
         if natural:

@@ -49,7 +49,7 @@ def collect_operations(statement: Statement) -> None:
         statement.operations.add("CREATE")
     elif isinstance(explained, _QUERIES) or _reads_relation(statement):
         statement.operations.add("SELECT")
-    if any(alter.args.get("cascade") for alter in statement.nodes(exp.Alter)) or _cascades(statement):
+    if _cascades(statement):
         statement.operations.add("DROP")
     statement.writes = not statement.operations <= {"SELECT"}
     statement.returns_rows = (
