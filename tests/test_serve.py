@@ -42,7 +42,8 @@ class Process:
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=environment(POSTGATE_PORT=str(port), **settings),
+            # gunicorn waits for so long, and some, for a worker whose start crosses with the signal to stop.
+            env=environment(**{"POSTGATE_PORT": str(port), "POSTGATE_STATEMENT_TIMEOUT": "10"} | settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
