@@ -39,7 +39,7 @@ def corpus(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (FIXTURES / "corpus" / name).read_text().splitlines()]
 
 
-def _text(template: str) -> str:
+def text(template: str) -> str:
     """A statement of the corpus with its placeholders filled in."""
     text = re.sub(r"\{\{rep\|(.*?)\|(\d+)\}\}", lambda m: m[1] * int(m[2]), template, flags=re.DOTALL)
     text = re.sub(
@@ -74,7 +74,7 @@ def test_corpus_accepts(case: dict[str, Any]) -> None:
     for sql in [*case.get("setup", ()), case.get("sql")]:
         if sql is not None:
             operations = OPERATIONS if sql != case.get("sql") else frozenset(case["token_ops"])
-            validate(_text(sql), Tenant("tenant_a", operations))
+            validate(text(sql), Tenant("tenant_a", operations))
 
 
 ATTACKS = [
@@ -87,7 +87,7 @@ ATTACKS = [
 def _is_stopped(sql: str, operations: list[str]) -> bool:
     """Whether the statement is refused, here or by the executor because no function of the tenant has its name."""
     try:
-        return bool(validate(_text(sql), Tenant("tenant_a", frozenset(operations))).own_functions)
+        return bool(validate(text(sql), Tenant("tenant_a", frozenset(operations))).own_functions)
     except ParseError:
         return True
 
@@ -104,7 +104,7 @@ def test_corpus_attacks(case: dict[str, Any]) -> None:
 def test_every_text_is_judged_at_once(case: dict[str, Any]) -> None:
     """Whatever the judgement: a parser that takes exponential time would run into the suite's time limit."""
     with contextlib.suppress(ParseError):
-        validate(_text(case["sql"]), Tenant("tenant_a", OPERATIONS))
+        validate(text(case["sql"]), Tenant("tenant_a", OPERATIONS))
 
 
 @given(st.text(max_size=60) | st.text(alphabet="SELECTFROMselect'\"$()[],.;:*/-+ \n1aU&E\\", max_size=60))
