@@ -3,7 +3,7 @@
 from typing import Any
 
 from pglast import ast, enums
-from postgresql_shapes import POSTGRESQL, dotted, postgresql_shapes
+from postgresql_shapes import POSTGRESQL, postgresql_shapes
 from query_shapes import DEFAULT, clauses, unsigned
 from shapes import Shape
 
@@ -234,5 +234,5 @@ def postgresql_statement(statement: Any) -> Shape:
     )
 
 
-# A query inside of an expression has its whole shape as well; a collation of a column stands without what it is of.
+# A query inside of an expression has its whole shape as well.
 POSTGRESQL[ast.SelectStmt] = lambda query: [postgresql_query(query)]
