@@ -169,6 +169,9 @@ def test_the_administration_of_a_tenant_over_http(service: Service) -> None:
         ("UPDATE t SET a = a + 1 WHERE a > 1", 1),
         ("DELETE FROM t WHERE a = 7", 0),
         ("CREATE TABLE u (a int)", 0),
+        ("SELECT a INTO u FROM t", 2),
+        ("CREATE TABLE u AS SELECT a FROM t", 2),
+        ("MERGE INTO t USING (VALUES (2)) v (x) ON t.a = v.x WHEN MATCHED THEN DELETE", 1),
     ],
 )
 def test_row_count_without_rows_is_that_of_those_affected(service: Service, sql: str, count: int) -> None:

@@ -21,6 +21,7 @@ _OTHERS: dict[type[exp.Expression], str] = {
 # Each of these, wherever it stands, performs the operation.
 _PERFORMS: dict[type[exp.Expression], str] = {
     exp.Select: "SELECT",
+    exp.Merge: "SELECT",
     exp.Returning: "SELECT",
     exp.Insert: "INSERT",
     exp.Update: "UPDATE",
@@ -53,7 +54,9 @@ def collect_operations(statement: Statement) -> None:
         statement.operations.add("DROP")
     statement.writes = not statement.operations <= {"SELECT"}
     statement.returns_rows = (
-        explained is not root or isinstance(root, _QUERIES) or root.args.get("returning") is not None
+        explained is not root
+        or (isinstance(root, _QUERIES) and not any(statement.nodes(exp.Into)))
+        or root.args.get("returning") is not None
     )
 
 
