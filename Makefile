@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz format lock wheel clean
+.PHONY: help run test check fuzz bench-validator format lock wheel clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -22,6 +22,9 @@ check: .venv/dev ## Lint, formatting and types
 
 fuzz: .venv/dev ## Compare the grammar with PostgreSQL's own on a million mutated statements
 	$(BIN)/python scripts/fuzz_grammar.py 1000000
+
+bench-validator: .venv/dev ## Time the largest statement of each construct, and typical ones cold and warm
+	$(BIN)/python scripts/bench_validator.py
 
 format: .venv/dev ## Format the code and sort its imports
 	$(BIN)/python -m ruff check --fix-only .

@@ -10,7 +10,7 @@ from postgate.pools import Pools
 from postgate.registry import Access, Registry
 from postgate.rows import Rows
 from postgate.usage import Usage
-from postgate.validator import Tenant, Verdict, validate
+from postgate.validator import Limits, Tenant, Verdict, validate
 
 # A token that changes faster than it can be looked up is being rewritten all the time.
 MOST_LOOKUPS = 5
@@ -21,6 +21,7 @@ class Gateway:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._limits = Limits(config.max_steps, config.max_nesting)
         self.pools = Pools(config)
         self.registry = Registry(self.pools)
         self.usage = Usage(self.pools)
@@ -49,17 +50,17 @@ class Gateway:
 
     def _judge(self, access: Access, statement: Statement) -> tuple[Access, Verdict]:
         try:
-            return access, judge(statement, access.tenant)
+            return access, judge(statement, access.tenant, self._limits)
         except ParseError:
             # The token may have been revoked, or been given more operations, since it was looked up.
             current = self.registry.look_up(access.token_hash)
             if current == access:
                 raise
-        return current, judge(statement, current.tenant)
+        return current, judge(statement, current.tenant, self._limits)
 
 
-def judge(statement: Statement, tenant: Tenant) -> Verdict:
-    verdict = validate(statement.sql, tenant)
+def judge(statement: Statement, tenant: Tenant, limits: Limits) -> Verdict:
+    verdict = validate(statement.sql, tenant, limits)
     given = len(statement.params)
     if given != verdict.placeholders:
         raise ParseError(f"the statement has {verdict.placeholders} placeholders, but {given} parameters are given")

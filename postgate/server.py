@@ -222,7 +222,11 @@ def _leave_interrupts_to_the_master(_worker: object) -> None:
 
 def _settle_worker(worker: object) -> None:
     _leave_interrupts_to_the_master(worker)
-    # A parse makes many objects that live until its end: to look among them for garbage doubles its time.
+    settle_garbage_collection()
+
+
+def settle_garbage_collection() -> None:
+    """A parse makes many objects that live until its end: to look among them for garbage doubles its time."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 

@@ -120,7 +120,9 @@ def test_tokens(case: dict[str, Any]) -> None:
 def test_refused(case: dict[str, Any]) -> None:
     with pytest.raises(LexError) as caught:
         tokenize(case["sql"])
-    assert (str(caught.value), caught.value.offset) == (case["message"], case["offset"])
+    before = case["sql"][: case["offset"]]
+    place = f"(line {before.count(chr(10)) + 1}, column {len(before.rpartition(chr(10))[2]) + 1})"
+    assert (str(caught.value), caught.value.offset) == (f"{case['message']} {place}", case["offset"])
     if not any(0xD800 <= ord(char) <= 0xDFFF for char in case["sql"]) and "\0" not in case["sql"]:
         assert_same(case["sql"])
 

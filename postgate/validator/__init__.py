@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from postgate.errors import ParseError
 from postgate.validator.analysis import Analysis, Refusal, analyse
+from postgate.validator.limits import DEFAULT
+from postgate.validator.limits import Limits as Limits
 
 # Longer texts are mostly bulk inserts that never come again, and would fill the memory of a worker.
 _REMEMBERED_LENGTH = 8_192
@@ -56,15 +58,15 @@ class Verdict:
     returns_rows: bool
 
 
-def validate(sql: str, tenant: Tenant) -> Verdict:
+def validate(sql: str, tenant: Tenant, limits: Limits = DEFAULT) -> Verdict:
     """Judge one SQL text for a tenant.
 
     Raises:
-        ParseError: the text is not one statement that PostgreSQL could run, is outside the allow-list, or needs
-            an operation that the tenant's token lacks.
+        ParseError: the text is not one statement that PostgreSQL could run, is larger than the limits, is outside
+            the allow-list, or needs an operation that the tenant's token lacks.
     """
     remembered = len(sql) <= _REMEMBERED_LENGTH
-    outcome = _analyse_remembered(sql) if remembered else analyse(sql)
+    outcome = _analyse_remembered(sql, limits) if remembered else analyse(sql, limits)
     if isinstance(outcome, Refusal):
         raise ParseError(outcome.message)
     _judge(outcome, tenant)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from postgate.validator.dialect import parse
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.lexer import LexError
+from postgate.validator.limits import DEFAULT, Limits
 from postgate.validator.rules import RULES
 from postgate.validator.statement import RuleError, Statement
 
@@ -38,18 +39,18 @@ class Refusal:
     message: str
 
 
-def analyse(sql: str) -> Analysis | Refusal:
+def analyse(sql: str, limits: Limits = DEFAULT) -> Analysis | Refusal:
     """Read a text as PostgreSQL would and apply every rule; never raises on any text."""
     try:
-        return _analysis(_statement(sql))
+        return _analysis(_statement(sql, limits))
     except (LexError, GrammarError, RuleError) as error:
         return Refusal(str(error))
     except RecursionError:
         return Refusal("the statement is nested too deeply")
 
 
-def _statement(sql: str) -> Statement:
-    roots, tokens = parse(sql)
+def _statement(sql: str, limits: Limits) -> Statement:
+    roots, tokens = parse(sql, limits)
     if not roots:
         raise RuleError("the text has no statement")
     if len(roots) > 1:

@@ -9,8 +9,9 @@ from sqlglot.tokenizer_core import Token as SqlglotToken
 from postgate.validator.grammar.cursor import GrammarToken
 from postgate.validator.grammar.statements import StatementGrammar
 from postgate.validator.lexer import Token, tokenize
+from postgate.validator.limits import DEFAULT, Limits
 
-# A level of nesting takes up to twenty frames of the interpreter; NESTING_LIMIT keeps far below this.
+# A level of nesting takes up to twenty frames of the interpreter; the nesting limit keeps far below this.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 
 
@@ -27,13 +28,15 @@ class PostgateDialect(Postgres):
 _DIALECT = PostgateDialect()
 
 
-def parse(sql: str) -> tuple[list[exp.Expression], list[Token]]:
+def parse(sql: str, limits: Limits = DEFAULT) -> tuple[list[exp.Expression], list[Token]]:
     """The tree of every statement of a text, and the lexer's tokens.
 
     Raises:
         LexError: the text has no valid tokens.
         GrammarError: the tokens are no statement of the grammar.
     """
-    tokens = tokenize(sql)
-    roots = _DIALECT.parser().parse([GrammarToken(token) for token in tokens], sql)
+    tokens = tokenize(sql, limits)
+    parser = PostgateDialect.Parser(dialect=_DIALECT)
+    parser.nesting_limit = limits.nesting
+    roots = parser.parse([GrammarToken(token) for token in tokens], sql)
     return [root for root in roots if isinstance(root, exp.Expression)], tokens

@@ -7,13 +7,14 @@ invalid, or differs between the supported versions, is refused here.
 import re
 from typing import NamedTuple, NoReturn
 
+from postgate.validator.limits import DEFAULT, Limits
+from postgate.validator.places import place
 from postgate.validator.strings import EscapeError, unescape_backslashes, unescape_unicode
 
-# Twice what an IN list of 20,000 values or an INSERT of 2,000 rows takes; more would hold a worker for seconds.
-TOKEN_LIMIT = 100_000
 _IDENTIFIER_BYTES = 63
 _LARGEST_INTEGER = 2**31 - 1
 _LARGEST_PARAMETER = 65_535
+_WORD_STEPS = 3
 
 _START = "A-Za-z_\u0080-\U0010ffff"
 # Possessive quantifiers (++, *+) stand after single characters only: before 3.11.5 Python matches possessive groups
@@ -61,10 +62,15 @@ _PREFIXED = {"b": ("BCONST", _BIT_STRING), "x": ("XCONST", _BIT_STRING), "e": ("
 
 
 class LexError(Exception):
-    """The text is not made of PostgreSQL's tokens; `offset` says where, in characters."""
+    """The text is not made of PostgreSQL's tokens.
 
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
+    Attributes:
+        message: what is wrong, with the line and column.
+        offset: where, in characters.
+    """
+
+    def __init__(self, message: str, sql: str, offset: int) -> None:
+        super().__init__(f"{message} {place(sql, offset)}")
         self.offset = offset
 
 
@@ -88,33 +94,52 @@ class Token(NamedTuple):
     end: int
 
 
-def tokenize(sql: str) -> list[Token]:
-    """All tokens of a text; takes time in proportion to its length.
+def tokenize(sql: str, limits: Limits = DEFAULT) -> list[Token]:
+    """All tokens of a text; takes time in proportion to its length, and stops at the limit.
 
     Raises:
-        LexError: PostgreSQL's scanner would refuse the text, or its supported versions do not agree on it.
+        LexError: PostgreSQL's scanner would refuse the text, its supported versions do not agree on it, or reading it
+            would take more steps than `limits` allow.
     """
-    return _Lexer(sql).tokens()
+    return _Lexer(sql, limits.steps).tokens()
 
 
 class _Lexer:
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, most_steps: int) -> None:
         self.sql = sql
+        self.most_steps = most_steps
         self.found: list[Token] = []
 
     def tokens(self) -> list[Token]:
         self._check_characters()
-        sql, size = self.sql, len(self.sql)
+        sql, size, most = self.sql, len(self.sql), self.most_steps
         position = 0
         while True:
-            while len(self.found) <= TOKEN_LIMIT and (common := _COMMON.match(sql, position)):
+            while len(self.found) <= most and (common := _COMMON.match(sql, position)):
                 position = self._take_common(common)
             position = self._skip_space(position)
             if position >= size:
+                self._count_words()
                 return self.found
-            if len(self.found) >= TOKEN_LIMIT:
-                self._fail(f"the statement has more than {TOKEN_LIMIT} words and signs", position)
+            if len(self.found) >= most:
+                self._refuse_size(self.found[-1])
             position = self._take(sql[position], position)
+
+    def _count_words(self) -> None:
+        """A word is what the grammar works on; a value in a list is passed over."""
+        if len(self.found) * _WORD_STEPS <= self.most_steps:
+            return
+        steps = 0
+        for token in self.found:
+            steps += _WORD_STEPS if token.kind in ("IDENT", "QIDENT") else 1
+            if steps > self.most_steps:
+                self._refuse_size(token)
+
+    def _refuse_size(self, token: Token) -> NoReturn:
+        self._fail(
+            f"the statement is too large: reading it takes more than {self.most_steps} steps; send it in parts",
+            token.start,
+        )
 
     def _take_common(self, common: re.Match[str]) -> int:
         group = common.lastindex or 0
@@ -136,7 +161,7 @@ class _Lexer:
         try:
             self.sql.encode()
         except UnicodeEncodeError as error:
-            raise LexError("the text has a lone surrogate", error.start) from None
+            self._fail("the text has a lone surrogate", error.start)
 
     def _skip_space(self, position: int) -> int:
         sql = self.sql
@@ -216,7 +241,7 @@ class _Lexer:
         try:
             return unescape_backslashes(parts)
         except EscapeError as error:
-            raise LexError(str(error), start) from error
+            raise LexError(str(error), self.sql, start) from error
 
     def _take_quoted_name(self, start: int) -> int:
         name, end = self._quoted_name(start)
@@ -243,7 +268,7 @@ class _Lexer:
         try:
             value = unescape_unicode(body, escape)
         except EscapeError as error:
-            raise LexError(str(error), start) from error
+            raise LexError(str(error), self.sql, start) from error
         return self._add(kind, _cut(value) if kind == "QIDENT" else value, start, end)
 
     def _escape_clause(self, end: int) -> tuple[str, int]:
@@ -317,7 +342,7 @@ class _Lexer:
         return match
 
     def _fail(self, message: str, offset: int) -> NoReturn:
-        raise LexError(message, offset)
+        raise LexError(message, self.sql, offset)
 
 
 def _fold(word: str) -> str:

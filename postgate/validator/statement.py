@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 from sqlglot import exp
 
 from postgate.validator.lexer import Token
+from postgate.validator.places import place
 
 _Node = TypeVar("_Node", bound=exp.Expression)
 
@@ -100,5 +101,4 @@ class Statement:
         offset = placed.args.get("pos") if placed is not None else None
         if offset is None:
             return ""
-        line_start = self.sql.rfind("\n", 0, offset) + 1
-        return f" (line {self.sql.count(chr(10), 0, offset) + 1}, column {offset - line_start + 1})"
+        return " " + place(self.sql, offset)

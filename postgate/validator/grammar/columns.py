@@ -21,6 +21,7 @@ _ATTRIBUTES = (
     "NOT ENFORCED",
     "ENFORCED",
 )
+_ATTRIBUTE_WORDS = frozenset(attribute.split()[0].lower() for attribute in _ATTRIBUTES)
 TIMING = frozenset(_ATTRIBUTES[:4])
 _COLUMN_ATTRIBUTES = frozenset(_ATTRIBUTES) - {"NOT VALID", "NO INHERIT"}
 
@@ -68,6 +69,8 @@ class ColumnGrammar(OptionGrammar):
 
     def _column_constraint(self) -> exp.ColumnConstraint | None:
         """ColConstraint"""
+        if self._kind() != "IDENT":
+            return None
         if self._accept("constraint"):
             name = self._col_id()
             kind = self._constraint_element()
@@ -195,6 +198,8 @@ class ColumnGrammar(OptionGrammar):
 
     def _attribute(self, allowed: frozenset[str]) -> exp.Var | None:
         """ConstraintAttr and ConstraintAttributeElem"""
+        if self._word() not in _ATTRIBUTE_WORDS:
+            return None
         for attribute in _ATTRIBUTES:
             if self._at(*attribute.lower().split()):
                 if attribute not in allowed:

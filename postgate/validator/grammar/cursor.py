@@ -9,9 +9,8 @@ from sqlglot.tokenizer_core import Token as SqlglotToken
 from sqlglot.tokenizer_core import TokenType
 
 from postgate.validator.lexer import Token
-
-# Deeper than any statement that people or ORMs write, and far from the interpreter's own limit.
-NESTING_LIMIT = 256
+from postgate.validator.limits import DEFAULT
+from postgate.validator.places import place
 
 _Item = TypeVar("_Item")
 
@@ -44,9 +43,7 @@ class GrammarError(Exception):
     """
 
     def __init__(self, message: str, sql: str, offset: int) -> None:
-        line_start = sql.rfind("\n", 0, offset) + 1
-        line = sql.count("\n", 0, offset) + 1
-        super().__init__(f"{message} (line {line}, column {offset - line_start + 1})")
+        super().__init__(f"{message} {place(sql, offset)}")
         self.offset = offset
 
 
@@ -91,6 +88,7 @@ class Cursor(PostgresParser):
     the position as it was; nothing ever goes back.
     """
 
+    nesting_limit = DEFAULT.nesting
     _curr: Any
     _next: Any
     _prev: Any
@@ -142,11 +140,14 @@ class Cursor(PostgresParser):
         index = self._index + ahead
         return self._tokens[index] if index < self._tokens_size else _END
 
-    def _at(self, *words: str) -> bool:
+    def _at(self, word: str, *more: str) -> bool:
         """Whether exactly these words come next."""
-        for ahead, word in enumerate(words):
-            token = self._curr if ahead == 0 else self._peek(ahead)
-            if token.kind != "IDENT" or token.value != word:
+        token = self._curr
+        if token.kind != "IDENT" or token.value != word:
+            return False
+        for ahead, following in enumerate(more, 1):
+            token = self._peek(ahead)
+            if token.kind != "IDENT" or token.value != following:
                 return False
         return True
 
@@ -222,8 +223,11 @@ class Cursor(PostgresParser):
     def _descend(self) -> None:
         """Enter a production that can hold itself; `_ascend` leaves it. An error ends the parse, so nothing unwinds."""
         self._depth += 1
-        if self._depth > NESTING_LIMIT:
-            self._refuse(f"the statement is nested more than {NESTING_LIMIT} levels deep")
+        if self._depth > self.nesting_limit:
+            self._refuse_depth()
+
+    def _refuse_depth(self) -> NoReturn:
+        self._refuse(f"the statement is nested more than {self.nesting_limit} levels deep")
 
     def _ascend(self) -> None:
         self._depth -= 1

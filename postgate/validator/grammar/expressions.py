@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlglot import exp
 
-from postgate.validator.grammar.cursor import NESTING_LIMIT
 from postgate.validator.grammar.types import TypeGrammar
 from postgate.validator.keywords import COL_NAME, RESERVED, TYPE_FUNC_NAME
 
@@ -60,8 +59,8 @@ class ExpressionGrammar(TypeGrammar):
         ahead = 0
         while self._peek(ahead).kind == "(":
             ahead += 1
-            if ahead > NESTING_LIMIT:
-                self._refuse(f"the statement is nested more than {NESTING_LIMIT} levels deep")
+            if ahead > self.nesting_limit:
+                self._refuse_depth()
         token = self._peek(ahead)
         return ahead > 0 and self._begins_query(token, self._peek(ahead + 1))
 
@@ -125,8 +124,8 @@ class ExpressionGrammar(TypeGrammar):
             else:
                 return node
             links += 1
-            if links > NESTING_LIMIT:
-                self._refuse(f"more than {NESTING_LIMIT} fields or subscripts in a row")
+            if links > self.nesting_limit:
+                self._refuse(f"more than {self.nesting_limit} fields or subscripts in a row")
 
     def _star(self) -> exp.Star | None:
         return exp.Star() if self._accept_op("*") else None

@@ -1,0 +1,18 @@
+"""How large a statement may be, so that reading it takes well under a second whatever is in it."""
+
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """The bounds on the text of one statement.
+
+    Attributes:
+        steps: the work of reading it: three for each word or quoted name, one for any other token.
+        nesting: how many levels of parentheses, calls and queries stand in one another.
+    """
+
+    steps: int = 80_000
+    nesting: int = 256
+
+
+DEFAULT = Limits()
