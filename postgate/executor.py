@@ -22,7 +22,7 @@ from postgate.errors import (
 from postgate.parameters import Key, ParameterTypes, dump, type_of, types_of
 from postgate.pipeline import Command, ConnectionLost, Pipeline, ServerError
 from postgate.rows import Limits, Rows
-from postgate.session import entrance
+from postgate.session import TEXT, entrance
 
 if TYPE_CHECKING:
     from postgate.body import Statement
@@ -39,7 +39,7 @@ CANCELLED, NO_TYPE, BAD_TEXT = "57014", "42P18", "22P02"
 _STRANGERS = b"""
     SELECT f FROM pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb) AS f
     WHERE NOT coalesce((
-        SELECT pg_catalog.bool_and(n.nspname OPERATOR(pg_catalog.=) pg_catalog.current_schema() AND NOT EXISTS (
+        SELECT pg_catalog.bool_and(n.nspname OPERATOR(pg_catalog.=) $2 AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_depend AS d
             WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
                 AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
@@ -47,7 +47,7 @@ _STRANGERS = b"""
         FROM pg_catalog.pg_proc AS p
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
         WHERE p.proname OPERATOR(pg_catalog.=) f::pg_catalog.name
-            AND n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', pg_catalog.current_schema()])
+            AND n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', $2]::pg_catalog.name[])
     ), false)
 """
 
@@ -66,6 +66,7 @@ class Job:
     verdict: Verdict
     statement: Statement
     backend: Backend
+    timeout_ms: int
     entrance: Command
 
     @property
@@ -96,7 +97,8 @@ class Executor:
             PostgateError: anything else that goes wrong.
         """
         backend = access.dedicated or self._pools.shared
-        job = Job(access, verdict, statement, backend, entrance(access, self._timeout_ms))
+        timeout_ms = access.limits.timeout_ms(self._timeout_ms)
+        job = Job(access, verdict, statement, backend, timeout_ms, entrance(access, timeout_ms, verdict.defines))
         if verdict.own_functions:
             self._check_functions(job)
         types = types_of(statement.params, verdict.untyped)
@@ -135,14 +137,14 @@ class Executor:
     def _execute(self, job: Job, command: Command) -> Rows:
         def talk(connection: Connection) -> Rows:
             rows = Rows(job.backend.key, self._catalog, Limits(job.access.max_rows, self._max_bytes))
-            with self._pipeline(connection) as pipeline:
+            with _pipeline(job, connection) as pipeline:
                 pipeline.send(job.entrance)
                 pipeline.send(command)
                 if job.holds:
                     pipeline.flush()
                 else:
                     pipeline.commit()
-                self._enter(pipeline)
+                _enter(job, pipeline)
                 for result in pipeline.results(chunked=True):
                     rows.add(result)
                 if job.holds:
@@ -159,11 +161,11 @@ class Executor:
         """The types that the server infers for the parameters; nothing is run."""
 
         def talk(connection: Connection) -> list[int]:
-            with self._pipeline(connection) as pipeline:
+            with _pipeline(job, connection) as pipeline:
                 pipeline.send(job.entrance)
                 pipeline.describe(Command(job.statement.sql.encode(), (), types))
                 pipeline.commit()
-                self._enter(pipeline)
+                _enter(job, pipeline)
                 pipeline.result()
                 described = pipeline.result()
                 pipeline.finish()
@@ -175,13 +177,13 @@ class Executor:
 
     def _check_functions(self, job: Job) -> None:
         """Functions that are not built in must be the tenant's own: neither a built-in one nor an extension's."""
+        names = orjson.dumps(sorted(job.verdict.own_functions))
 
         def talk(connection: Connection) -> bytes | None:
-            with self._pipeline(connection) as pipeline:
-                pipeline.send(job.entrance)
-                pipeline.send(Command(_STRANGERS, [orjson.dumps(sorted(job.verdict.own_functions))]))
+            # Not as the tenant, who may not read the catalog; nothing of the tenant's is run.
+            with _pipeline(job, connection) as pipeline:
+                pipeline.send(Command(_STRANGERS, [names, job.access.tenant.schema.encode()], [TEXT, TEXT]))
                 pipeline.commit()
-                self._enter(pipeline)
                 result = pipeline.result()
                 pipeline.finish()
             return result.get_value(0, 0) if result.ntuples else None
@@ -189,15 +191,6 @@ class Executor:
         stranger = self._converse(job, talk, repeatable=True)
         if stranger is not None:
             raise ParseError(f"Function {stranger.decode()} is not allowed")
-
-    def _pipeline(self, connection: Connection) -> Pipeline:
-        return Pipeline(connection, self._timeout_ms / 1000 + GRACE_S)
-
-    def _enter(self, pipeline: Pipeline) -> None:
-        try:
-            pipeline.result()
-        except ServerError as error:
-            raise _entrance_refusal(error, self._timeout_ms) from None
 
     def _converse(self, job: Job, talk: Callable[[Connection], _Answer], repeatable: bool) -> _Answer:
         """Talk on a connection; on another one if the first was dead and nothing can be done twice."""
@@ -217,7 +210,18 @@ class Executor:
             try:
                 return talk(connection)
             except ServerError as error:
-                raise _refusal(error, self._timeout_ms) from None
+                raise _refusal(error, job.timeout_ms) from None
+
+
+def _pipeline(job: Job, connection: Connection) -> Pipeline:
+    return Pipeline(connection, job.timeout_ms / 1000 + GRACE_S)
+
+
+def _enter(job: Job, pipeline: Pipeline) -> None:
+    try:
+        pipeline.result()
+    except ServerError as error:
+        raise _entrance_refusal(error, job.timeout_ms) from None
 
 
 def _has_open_list(job: Job, types: list[int]) -> bool:
@@ -239,6 +243,8 @@ def _entrance_refusal(error: ServerError, timeout_ms: int) -> Exception:
             return DatabaseNotFound()
         case "PX409":
             return StaleAccess()
+        case "PX503":
+            return Unavailable("the roles of the database are missing: run postgate migrate")
     if error.sqlstate == CANCELLED:
         return Timeout(timeout_ms)
     if error.sqlstate.startswith(("42", "3F")):

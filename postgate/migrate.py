@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,17 +29,75 @@ SETTINGS = """
     SET LOCAL search_path = public
 """
 
+MANY_TENANTS = 20
+LACKING_ROLES = """
+    SELECT d.id
+    FROM public.postgate_databases AS d
+    WHERE d.backend_type = 'schema' AND d.schema_name <> 'public'
+        AND to_regnamespace(quote_ident(d.schema_name)) IS NOT NULL
+        AND (
+            NOT postgate_internal.has_role(postgate_internal.role_name(d.id, NULL), d.schema_name)
+            OR EXISTS (
+                SELECT FROM public.postgate_tokens AS t
+                WHERE t.database_id = d.id
+                    AND NOT postgate_internal.has_role(
+                        postgate_internal.role_name(d.id, t.allowed_operations), d.schema_name)
+            )
+        )
+"""
+
 
 class MigrationError(Exception):
     """The database could not be reached or brought to the revision; the text is one line for a person."""
 
 
 def upgrade(conninfo: str, revision: str = "head") -> None:
-    """Bring the database up to `revision`; wait first for whoever is migrating it already."""
+    """Bring the database up to `revision`; wait first for whoever is migrating it already.
+
+    Then do what the database needs besides: tenants without their roles, which the previous revision or a restored
+    backup has left, get them, and what a new PostgreSQL has opened is closed.
+    """
     from alembic import command
 
     with _readable_errors(conninfo), locked(conninfo) as connection:
         command.upgrade(_config(connection), revision)
+    with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None, autocommit=True) as session:
+        if session.execute("SELECT to_regproc('postgate_internal.harden') IS NOT NULL").fetchone() == (True,):
+            _harden(session)
+            _arrange_roles(session)
+
+
+def admit(conninfo: str, gateway: str) -> None:
+    """Let the service log in as the role `gateway`; to be run as a superuser, in a migrated database."""
+    with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None) as session:
+        session.execute("SELECT postgate_internal.admit(%s)", [gateway])
+
+
+def _harden(session: psycopg.Connection) -> None:
+    is_superuser = session.execute("SELECT current_setting('is_superuser')").fetchone() == ("on",)
+    if is_superuser:
+        with session.transaction():
+            session.execute(SETTINGS)
+            # One at a time: two that revoke one privilege at once would fail.
+            session.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            session.execute("SELECT postgate_internal.harden()")
+
+
+def _arrange_roles(session: psycopg.Connection) -> None:
+    """A transaction for each tenant, because each takes locks; what is cut short goes on the next time."""
+    import click
+
+    with session.transaction():
+        session.execute(SETTINGS)
+        lacking = [row[0] for row in session.execute(LACKING_ROLES)]
+    if not lacking:
+        return
+    label = f"Giving {len(lacking)} tenants their roles"
+    with click.progressbar(lacking, label=label, file=sys.stderr, hidden=len(lacking) < MANY_TENANTS) as bar:
+        for database in bar:
+            with session.transaction():
+                session.execute(SETTINGS)
+                session.execute("SELECT postgate_internal.arrange_roles(%s)", [database])
 
 
 def downgrade(conninfo: str, revision: str) -> None:

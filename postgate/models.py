@@ -25,6 +25,10 @@ class Database(Base):
             " OR (backend_type = 'dedicated' AND connection_string IS NOT NULL)",
             name="valid_backend",
         ),
+        CheckConstraint("statement_timeout_ms > 0", name="valid_statement_timeout"),
+        CheckConstraint("lock_timeout_ms > 0", name="valid_lock_timeout"),
+        CheckConstraint("work_mem_kb >= 64", name="valid_work_mem"),
+        CheckConstraint("temp_file_limit_kb >= 0", name="valid_temp_file_limit"),
         UniqueConstraint("schema_name", name="unique_schema"),
     )
 
@@ -35,6 +39,10 @@ class Database(Base):
     connection_string: Mapped[str | None] = mapped_column(Text)
     max_rows: Mapped[int] = mapped_column(server_default=text("1000"))
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True), server_default=NOW)
+    statement_timeout_ms: Mapped[int | None]
+    lock_timeout_ms: Mapped[int] = mapped_column(server_default=text("10000"))
+    work_mem_kb: Mapped[int] = mapped_column(server_default=text("16384"))
+    temp_file_limit_kb: Mapped[int] = mapped_column(server_default=text("1048576"))
 
 
 class Token(Base):

@@ -25,6 +25,22 @@ CANCEL_S = 5.0
 CHUNK_ROWS = 100
 # libpq before 17 gives single rows only.
 CHUNKED = pq.version() >= 170000
+COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+_KINDS = ("TABLE", "INDEX", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "TYPE", "DOMAIN")
+TAGS_THAT_LEAVE_NOTHING = frozenset(
+    {
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "EXPLAIN",
+        "TRUNCATE TABLE",
+        "COMMENT",
+        "REFRESH MATERIALIZED VIEW",
+    }
+    | {f"{verb} {kind}" for verb in ("CREATE", "ALTER", "DROP") for kind in _KINDS}
+)
 # A connection that ends, or that the server refuses to go on with, has no other result.
 GONE_CLASSES = ("08", "57P")
 
@@ -138,7 +154,12 @@ class Pipeline:
             if result.status == ExecStatus.FATAL_ERROR:
                 self._running = False
                 self._raise(result)
+            if result.status in COPIES:
+                # There is no way out of it in a pipeline.
+                self._connection.close()
+                raise self._lost()
             self._begun = True
+            self._note_tag(result)
             yield result
         self._running = False
 
@@ -155,6 +176,12 @@ class Pipeline:
                 failed = result
         if failed is not None:
             self._raise(failed)
+
+    def _note_tag(self, result: PGresult) -> None:
+        """A command that can leave something behind in the session ends the session with the request."""
+        tag = result.command_status
+        if tag and tag.rstrip(b" 0123456789").decode() not in TAGS_THAT_LEAVE_NOTHING:
+            self._connection.is_stained = True
 
     def _abort(self) -> None:
         if self._ended:

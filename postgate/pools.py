@@ -46,7 +46,13 @@ class Backend:
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection whose attempts are reported: `report` gets the error of each, or None."""
+    """A connection whose attempts are reported: `report` gets the error of each, or None.
+
+    Attributes:
+        is_stained: something may be left behind in the session, so nobody else may have it.
+    """
+
+    is_stained = False
 
     @classmethod
     def connect(  # type: ignore[override]
@@ -110,6 +116,8 @@ class Pool(ConnectionPool[Connection]):
     def give_back(self, connection: Connection) -> None:
         self.used_at = time.monotonic()
         self._taken.discard(id(connection))
+        if connection.is_stained:
+            connection.close()
         self.putconn(connection)
 
     def reconnect_failed(self) -> None:

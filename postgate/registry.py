@@ -19,12 +19,26 @@ _LOOKUP = b"""
     SELECT t.id, t.token_hash, pg_catalog.array_to_string(t.allowed_operations, ','),
         t.xmin::pg_catalog.text OPERATOR(pg_catalog.||) ':'
             OPERATOR(pg_catalog.||) coalesce(d.xmin::pg_catalog.text, ''),
-        d.id, d.backend_type, d.schema_name, d.connection_string, d.max_rows
+        d.id, d.backend_type, d.schema_name, d.connection_string, d.max_rows,
+        d.statement_timeout_ms, d.lock_timeout_ms, d.work_mem_kb
     FROM public.postgate_tokens AS t
     LEFT JOIN public.postgate_databases AS d ON d.id OPERATOR(pg_catalog.=) t.database_id
     WHERE t.token_hash::pg_catalog.text OPERATOR(pg_catalog.=) $1
         AND (t.expires_at IS NULL OR t.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What PostgreSQL holds a database's statements to; no timeout of its own means the service's."""
+
+    statement_timeout_ms: int | None
+    lock_timeout_ms: int
+    work_mem_kb: int
+
+    def timeout_ms(self, most: int) -> int:
+        """The time for a statement, when the service allows `most` milliseconds."""
+        return most if self.statement_timeout_ms is None else min(most, self.statement_timeout_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class Access:
     version: str
     tenant: Tenant
     max_rows: int
+    limits: Limits
     dedicated: Backend | None
 
     @property
@@ -116,7 +131,7 @@ def _access(row: list[str], token_hash: str) -> Access:
     # The comparison takes the same time wherever the hashes differ.
     if not row or not hmac.compare_digest(row[1], token_hash):
         raise Unauthorized()
-    token_id, _, operations, version, database_id, backend_type, schema, conninfo, max_rows = row
+    token_id, _, operations, version, database_id, backend_type, schema, conninfo, max_rows, *limits = row
     if not database_id:
         raise DatabaseNotFound()
     is_dedicated = backend_type == "dedicated"
@@ -126,5 +141,6 @@ def _access(row: list[str], token_hash: str) -> Access:
         version=version,
         tenant=Tenant("public" if is_dedicated else schema, frozenset(operations.split(",")) - {""}),
         max_rows=int(max_rows),
+        limits=Limits(int(limits[0]) if limits[0] else None, int(limits[1]), int(limits[2])),
         dedicated=Backend(database_id, conninfo) if is_dedicated else None,
     )

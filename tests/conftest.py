@@ -4,16 +4,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+import walls
 from psycopg.conninfo import make_conninfo
 from service import Service, a_service
 
 from postgate import embedded, migrate
+
+TENANT_ROLES = """
+    SELECT DISTINCT r.rolname FROM pg_shdepend AS s JOIN pg_roles AS r ON r.oid = s.refobjid
+    JOIN pg_database AS d ON d.oid = s.dbid
+    WHERE d.datname = %s AND r.rolname ~ '^postgate_[0-9a-f]{32}_'"""
 
 
 @contextmanager
@@ -26,7 +32,11 @@ def a_database(server: str, template: str = "template1") -> Iterator[str]:
         yield make_conninfo(server, dbname=name)
     finally:
         with psycopg.connect(server, autocommit=True) as admin:
+            roles = [role for (role,) in admin.execute(TENANT_ROLES, [name])]
             admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            for role in roles:
+                with suppress(psycopg.errors.DependentObjectsStillExist):
+                    admin.execute(f"DROP ROLE IF EXISTS {role}")
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +96,10 @@ def shared_service(server: str, template: str) -> Iterator[Service]:
     """The service for tests that leave nothing behind that another would see."""
     with a_database(server, template) as conninfo, a_service(conninfo) as service:
         yield service
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for wall, count in sorted(walls.tried.items()):
+        terminalreporter.write_line(
+            f"attacks of the sample that the {wall} alone stops: {walls.stopped[wall]} of {count}"
+        )

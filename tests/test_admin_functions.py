@@ -179,6 +179,8 @@ def test_the_exact_types_of_the_functions(connection: psycopg.Connection) -> Non
         ORDER BY 1"""
     dml = "ARRAY['SELECT'::text, 'INSERT'::text, 'UPDATE'::text, 'DELETE'::text]"
     assert [row[0] for row in connection.execute(query)] == [
+        "columns_of(p_schema text, p_table text) -> TABLE(column_name text, data_type text, is_nullable boolean,"
+        " column_default text, is_primary_key boolean)",
         "create_tenant_database(p_name character varying, p_max_rows integer DEFAULT 1000)"
         " -> TABLE(id uuid, schema_name character varying)",
         "create_tenant_token(p_database_id uuid, p_name character varying DEFAULT 'default'::character varying,"
@@ -188,6 +190,7 @@ def test_the_exact_types_of_the_functions(connection: psycopg.Connection) -> Non
         "describe_table(p_table_name text) -> TABLE(column_name text, data_type text, is_nullable boolean,"
         " column_default text, is_primary_key boolean)",
         "list_tables() -> TABLE(table_name text, row_count bigint)",
+        "tables_of(p_schema text) -> SETOF text",
     ]
 
 
@@ -197,7 +200,8 @@ def test_only_the_helpers_are_everyones(connection: psycopg.Connection) -> None:
         WHERE n.nspname IN ('public', 'postgate_internal', 'postgate_helpers')
             AND has_function_privilege('pg_monitor', p.oid, 'EXECUTE')
         ORDER BY 1"""
-    assert [row[0] for row in connection.execute(query)] == ["describe_table", "list_tables"]
+    names = ["columns_of", "describe_table", "list_tables", "tables_of"]
+    assert [row[0] for row in connection.execute(query)] == names
 
 
 def test_a_hostile_search_path_does_not_mislead_the_functions(connection: psycopg.Connection) -> None:

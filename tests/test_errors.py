@@ -122,7 +122,7 @@ def test_internal_error_tells_nothing(
 
 
 def test_an_unmigrated_database_is_unavailable(service: Service) -> None:
-    service.execute("DROP FUNCTION postgate_internal.enter")
+    service.execute("DROP FUNCTION postgate_internal.enter(text, text, integer, text)")
     answer = service.query("SELECT 1")
     assert (answer.status, answer.code) == (503, "UNAVAILABLE")
     service.execute("ALTER TABLE postgate_tokens RENAME TO other")

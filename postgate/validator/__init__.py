@@ -42,6 +42,7 @@ class Verdict:
         own_functions: names that are no built-in function; whoever runs the statement must make sure that the
             tenant's own schema has them.
         placeholders: the highest placeholder number.
+        defines: CREATE, ALTER or DROP when it changes what there is, CREATE AS when it also runs a query, else "".
         untyped: placeholders for which PostgreSQL can infer no type from the context.
         writes: False when the statement only reads.
         returns_rows: whether the statement has a result.
@@ -53,6 +54,7 @@ class Verdict:
     functions: frozenset[tuple[str | None, str]]
     own_functions: frozenset[str]
     placeholders: int
+    defines: str
     untyped: frozenset[int]
     writes: bool
     returns_rows: bool
@@ -77,6 +79,7 @@ def validate(sql: str, tenant: Tenant, limits: Limits = DEFAULT) -> Verdict:
         functions=outcome.functions,
         own_functions=outcome.own_functions,
         placeholders=outcome.placeholders,
+        defines=outcome.defines,
         untyped=outcome.untyped,
         writes=outcome.writes,
         returns_rows=outcome.returns_rows,

@@ -27,6 +27,7 @@ class Analysis:
     qualifiers: dict[str, str]
     advances_sequence: bool
     placeholders: int
+    defines: str
     untyped: frozenset[int]
     writes: bool
     returns_rows: bool
@@ -70,6 +71,7 @@ def _analysis(statement: Statement) -> Analysis:
         qualifiers=statement.qualifiers,
         advances_sequence=statement.advances_sequence,
         placeholders=statement.placeholders,
+        defines=statement.defines,
         untyped=frozenset(statement.untyped),
         writes=statement.writes,
         returns_rows=statement.returns_rows,

@@ -58,6 +58,7 @@ class Statement:
         self.scopes: dict[int, Scope | None] = {}
         self.advances_sequence = False
         self.placeholders = 0
+        self.defines = ""
         self.untyped: set[int] = set()
         self.writes = False
         self.returns_rows = False

@@ -33,6 +33,13 @@ _PERFORMS: dict[type[exp.Expression], str] = {
     exp.Drop: "DROP",
     exp.TruncateTable: "DROP",
 }
+_DEFINES: dict[type[exp.Expression], str] = {
+    exp.Alter: "ALTER",
+    exp.Comment: "ALTER",
+    exp.Drop: "DROP",
+    exp.TruncateTable: "DROP",
+    exp.Refresh: "CREATE",
+}
 _FILLED_FROM_QUERY = {"TABLE", "MATERIALIZED VIEW"}
 
 
@@ -52,6 +59,7 @@ def collect_operations(statement: Statement) -> None:
         statement.operations.add("SELECT")
     if _cascades(statement):
         statement.operations.add("DROP")
+    statement.defines = _definition(statement, explained)
     statement.writes = not statement.operations <= {"SELECT"}
     statement.returns_rows = (
         explained is not root
@@ -81,6 +89,16 @@ def _collect_creation(statement: Statement, create: exp.Create) -> None:
         statement.operations.discard("SELECT")
     if create.args.get("replace"):
         statement.operations.add("DROP")  # the old definition is gone afterwards
+
+
+def _definition(statement: Statement, root: exp.Expression) -> str:
+    """Which operation runs as the owner of the tenant's relations, if any."""
+    if isinstance(root, exp.Create):
+        is_filled = root.args["kind"] == "TABLE" and root.expression is not None
+        return "CREATE AS" if is_filled else "CREATE"
+    if any(statement.nodes(exp.Into)):
+        return "CREATE AS"
+    return _DEFINES.get(type(root), "")
 
 
 def _reads_relation(statement: Statement) -> bool:

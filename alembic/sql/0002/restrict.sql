@@ -1,0 +1,13 @@
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA postgate_internal FROM PUBLIC;
+REVOKE ALL ON FUNCTION
+    public.create_tenant_database(varchar, integer),
+    public.delete_tenant_database(uuid),
+    public.create_tenant_token(uuid, varchar, text[]),
+    public.delete_tenant_token(uuid)
+FROM PUBLIC;
+
+-- What runs with its owner's privileges must be ours, also where the function stood before.
+ALTER FUNCTION public.create_tenant_database(varchar, integer) OWNER TO CURRENT_USER;
+ALTER FUNCTION public.delete_tenant_database(uuid) OWNER TO CURRENT_USER;
+ALTER FUNCTION public.create_tenant_token(uuid, varchar, text[]) OWNER TO CURRENT_USER;
+ALTER FUNCTION public.delete_tenant_token(uuid) OWNER TO CURRENT_USER;
