@@ -14,7 +14,7 @@ from uuid import UUID
 import click
 import psycopg
 
-from postgate import doctor, embedded, migrate
+from postgate import doctor, embedded, migrate, protections
 from postgate.conninfo import explain, is_malformed
 
 if TYPE_CHECKING:
@@ -58,9 +58,12 @@ def serve(host: str | None = None, port: int | None = None, skip_migrations: boo
 @main.command("create-db")
 @click.argument("name")
 @click.option("-m", "--max-rows", type=int, default=1000, show_default=True, help="Most rows of one answer.")
-@click.option("-d", "--dedicated", metavar="CONNINFO", help="Use this database of its own, not a schema.")
+@click.option("-d", "--dedicated", metavar="CONNINFO", help="Use this database, not a schema; - reads it.")
 def create_db(name: str, max_rows: int, dedicated: str | None) -> None:
     """Create a tenant database and print its id."""
+    if dedicated == "-":
+        # Arguments are seen in the process list.
+        dedicated = click.get_text_stream("stdin").readline().strip()
     if dedicated is not None and is_malformed(dedicated):
         raise click.ClickException("the connection string of --dedicated is malformed")
     with _connected() as connection:
@@ -103,22 +106,27 @@ def gen_token(database_id: str, name: str, permissions: str) -> None:
 
 
 @main.command("migrate")
-def migrate_command() -> None:
+@click.option("--gateway", metavar="ROLE", help="Let the service log in as this role; run it as a superuser.")
+def migrate_command(gateway: str | None) -> None:
     """Bring the database's schema up to date."""
     with _database(_config()) as conninfo:
         migrate.wait_for_database(conninfo, _report)
         migrate.upgrade(conninfo)
         _report(f"The database is at revision {migrate.head()}.")
+        if gateway is not None:
+            migrate.admit(conninfo, gateway)
+            _report(f"The role {gateway} may serve it.")
 
 
 @main.command("doctor")
 def doctor_command() -> None:
-    """Print what state the database is in; exit 1 when postgate cannot work with it."""
+    """Try what protects tenants from each other; exit 1 when one could reach another, or postgate cannot work."""
     with _database(_config()) as conninfo:
         checks = list(doctor.examine(conninfo))
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        click.echo(f"{check.mark:<4}  {check.name:<{width}}  {check.state}")
+    table = [(check.mark, check.name, check.state, check.loss, check.remedy) for check in checks]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     if any(check.fatal for check in checks):
         raise click.exceptions.Exit(1)
 
@@ -158,7 +166,7 @@ def _connected() -> Iterator[psycopg.Connection]:
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
-    except (migrate.MigrationError, embedded.EmbeddedError) as error:
+    except (migrate.MigrationError, protections.Unprotected, embedded.EmbeddedError) as error:
         raise click.ClickException(str(error)) from None
 
 

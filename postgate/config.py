@@ -45,6 +45,10 @@ SETTINGS = (
     Setting("POSTGATE_POOL_TIMEOUT", "5", "seconds to wait for a connection before 503"),
     Setting("POSTGATE_POOL_IDLE", "60", "seconds after which unused connections are closed"),
     Setting("POSTGATE_SKIP_MIGRATIONS", "false", "leave the database's schema as it is at start"),
+    Setting(
+        "POSTGATE_ALLOW_UNPROTECTED", "false", "serve though `postgate doctor` finds that a tenant could reach another"
+    ),
+    Setting("POSTGATE_ALLOW_DEDICATED_SUPERUSER", "false", "use dedicated databases whose login is a superuser"),
     Setting("POSTGATE_LOG_LEVEL", "info", "debug, info, warning, error or critical"),
 )
 
@@ -74,6 +78,8 @@ class Config:
     pool_timeout_s: float = 5.0
     pool_idle_s: float = 60.0
     skip_migrations: bool = False
+    allow_unprotected: bool = False
+    allow_dedicated_superuser: bool = False
     log_level: str = "info"
 
     @classmethod
@@ -100,6 +106,8 @@ class Config:
             pool_timeout_s=values.number("POSTGATE_POOL_TIMEOUT", 0.1, 3600),
             pool_idle_s=values.number("POSTGATE_POOL_IDLE", 1, 86_400),
             skip_migrations=values.switch("POSTGATE_SKIP_MIGRATIONS"),
+            allow_unprotected=values.switch("POSTGATE_ALLOW_UNPROTECTED"),
+            allow_dedicated_superuser=values.switch("POSTGATE_ALLOW_DEDICATED_SUPERUSER"),
             log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
         )
 

@@ -1,4 +1,4 @@
-"""What `postgate doctor` examines."""
+"""What `postgate doctor` examines: the server, and each protection by trying it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from postgate import migrate
+from postgate import migrate, protections
 from postgate.conninfo import explain
 
 OLDEST = 150000
@@ -15,12 +15,20 @@ OLDEST = 150000
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the table. `fatal`: postgate cannot work like this."""
+    """One line of the table.
+
+    Attributes:
+        fatal: postgate cannot work like this, or one tenant could reach another.
+        loss: what is lost where it is not good.
+        remedy: how to make it good.
+    """
 
     name: str
     state: str
     good: bool = True
     fatal: bool = False
+    loss: str = ""
+    remedy: str = ""
 
     @property
     def mark(self) -> str:
@@ -39,7 +47,29 @@ def examine(conninfo: str) -> Iterator[Check]:
         yield _version(connection)
         yield _encoding(connection)
         yield _gateway(connection)
-    yield _revision(conninfo)
+    revision = _revision(conninfo)
+    yield revision
+    if revision.good:
+        yield from _protections(conninfo)
+
+
+def _protections(conninfo: str) -> Iterator[Check]:
+    try:
+        for found in protections.examine(conninfo):
+            protection = found.protection
+            if found.holds:
+                yield Check(protection.name, "refused")
+            else:
+                yield Check(
+                    protection.name,
+                    "OPEN",
+                    False,
+                    protection.reaches,
+                    protection.loss,
+                    protection.remedy,
+                )
+    except psycopg.Error as error:
+        yield Check("protections", f"cannot be tried: {explain(error, conninfo)}", good=False, fatal=True)
 
 
 def _version(connection: psycopg.Connection) -> Check:
@@ -55,7 +85,7 @@ def _encoding(connection: psycopg.Connection) -> Check:
 
 def _gateway(connection: psycopg.Connection) -> Check:
     superuser = _one(connection, "SELECT current_setting('is_superuser')") == "on"
-    return Check("gateway role", "a superuser" if superuser else "not a superuser", good=not superuser)
+    return Check("gateway role", "a superuser, which no tenant's statement is" if superuser else "not a superuser")
 
 
 def _revision(conninfo: str) -> Check:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # What the server and the connection may take on top of the statement's own time.
 GRACE_S = 2.0
-CANCELLED, NO_TYPE, BAD_TEXT = "57014", "42P18", "22P02"
+CANCELLED, NO_TYPE, BAD_TEXT, NOT_ALLOWED = "57014", "42P18", "22P02", "42501"
 
 _STRANGERS = b"""
     SELECT f FROM pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb) AS f
@@ -49,6 +49,12 @@ _STRANGERS = b"""
         WHERE p.proname OPERATOR(pg_catalog.=) f::pg_catalog.name
             AND n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', $2]::pg_catalog.name[])
     ), false)
+"""
+
+_ADOPT = b"""
+    SELECT postgate_internal.arrange_roles(t.database_id, true)
+    FROM public.postgate_tokens AS t
+    WHERE t.token_hash::pg_catalog.text OPERATOR(pg_catalog.=) $1
 """
 
 _Answer = TypeVar("_Answer")
@@ -150,12 +156,24 @@ class Executor:
                 if job.holds:
                     pipeline.commit()
                 pipeline.finish()
+            if job.verdict.defines == "CREATE AS" and job.verdict.kind == "EXPLAIN":
+                self._adopt(job, connection)
             if rows.waits_for_types:
                 self._catalog.learn(connection, job.backend.key, rows.oids)
                 rows.encode_kept()
             return rows
 
         return self._converse(job, talk, repeatable=job.repeatable)
+
+    def _adopt(self, job: Job, connection: Connection) -> None:
+        """No event trigger sees what EXPLAIN ANALYZE makes, so its owner is still the role that ran it."""
+        if job.access.dedicated is not None:
+            return
+        with _pipeline(job, connection) as pipeline:
+            pipeline.send(Command(_ADOPT, [job.access.token_hash.encode()], [TEXT]))
+            pipeline.commit()
+            pipeline.result()
+            pipeline.finish()
 
     def _describe(self, job: Job, types: list[int]) -> list[int]:
         """The types that the server infers for the parameters; nothing is run."""
@@ -247,6 +265,8 @@ def _entrance_refusal(error: ServerError, timeout_ms: int) -> Exception:
             return Unavailable("the roles of the database are missing: run postgate migrate")
     if error.sqlstate == CANCELLED:
         return Timeout(timeout_ms)
+    if error.sqlstate == NOT_ALLOWED:
+        return Unavailable("the login of the database may not do what postgate needs: run postgate doctor")
     if error.sqlstate.startswith(("42", "3F")):
         return Unavailable("the database is not migrated")
     return InternalError()

@@ -59,8 +59,10 @@ def upgrade(conninfo: str, revision: str = "head") -> None:
     """
     from alembic import command
 
-    with _readable_errors(conninfo), locked(conninfo) as connection:
-        command.upgrade(_config(connection), revision)
+    # A gateway that may not migrate can still find that there is nothing to do.
+    if current(conninfo) != (head() if revision == "head" else revision):
+        with _readable_errors(conninfo), locked(conninfo) as connection:
+            command.upgrade(_config(connection), revision)
     with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None, autocommit=True) as session:
         if session.execute("SELECT to_regproc('postgate_internal.harden') IS NOT NULL").fetchone() == (True,):
             _harden(session)
@@ -68,7 +70,7 @@ def upgrade(conninfo: str, revision: str = "head") -> None:
 
 
 def admit(conninfo: str, gateway: str) -> None:
-    """Let the service log in as the role `gateway`; to be run as a superuser, in a migrated database."""
+    """Let the service log in as the role `gateway`, which is no superuser; to be run as one, in a migrated database."""
     with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None) as session:
         session.execute("SELECT postgate_internal.admit(%s)", [gateway])
 

@@ -26,7 +26,7 @@ CHUNK_ROWS = 100
 # libpq before 17 gives single rows only.
 CHUNKED = pq.version() >= 170000
 COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
-_KINDS = ("TABLE", "INDEX", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "TYPE", "DOMAIN")
+_KINDS = ("TABLE", "INDEX", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "TYPE", "DOMAIN", "STATISTICS")
 TAGS_THAT_LEAVE_NOTHING = frozenset(
     {
         "SELECT",

@@ -45,6 +45,10 @@ class Backend:
     conninfo: str = field(repr=False)
 
 
+class SuperuserLogin(psycopg.OperationalError):
+    """A dedicated database whose tenant would be everything on its server."""
+
+
 class Connection(psycopg.Connection[Any]):
     """A connection whose attempts are reported: `report` gets the error of each, or None.
 
@@ -56,10 +60,13 @@ class Connection(psycopg.Connection[Any]):
 
     @classmethod
     def connect(  # type: ignore[override]
-        cls, conninfo: str = "", *, report: Callable[[Exception | None], None], **options: Any
+        cls, conninfo: str = "", *, report: Callable[[Exception | None], None], refuses_superusers: bool, **options: Any
     ) -> Self:
         try:
             connection = super().connect(conninfo, **options)
+            if refuses_superusers and connection.pgconn.parameter_status(b"is_superuser") == b"on":
+                connection.close()
+                raise SuperuserLogin("the login is a superuser")
         except Exception as error:
             report(error)
             raise
@@ -152,6 +159,11 @@ class Pool(ConnectionPool[Connection]):
     def _refusal(self) -> PostgateError:
         if self.backend.key != SHARED and _NO_DATABASE.search(str(self._failure)):
             return DatabaseNotFound()
+        if isinstance(self._failure, SuperuserLogin):
+            return Unavailable(
+                "the login of the dedicated database is a superuser: put another one into its connection string,"
+                " or set POSTGATE_ALLOW_DEDICATED_SUPERUSER=true"
+            )
         return Unavailable()
 
 
@@ -237,6 +249,7 @@ def _connect_options(backend: Backend, config: Config) -> dict[str, Any]:
         "client_encoding": "utf8",
         "autocommit": True,
         "prepare_threshold": None,
+        "refuses_superusers": backend.key != SHARED and not config.allow_dedicated_superuser,
     }
 
 

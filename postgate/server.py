@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-from postgate import create_app, embedded, health, migrate, query
+from postgate import create_app, embedded, health, migrate, protections, query
 from postgate.config import Config, ConfigError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def hooks() -> dict[str, Callable[[Any], None]]:
             configure_logging(config)
             ready = _make_ready(config, running.enter_context(embedded.database(config)), _report_line)
             lines.append(first_steps(ready, config))
-        except (ConfigError, migrate.MigrationError, embedded.EmbeddedError) as error:
+        except (ConfigError, migrate.MigrationError, protections.Unprotected, embedded.EmbeddedError) as error:
             raise SystemExit(f"Error: {error}") from None
         os.environ |= {"DATABASE_URL": ready.conninfo or "", "POSTGATE_SKIP_MIGRATIONS": "true"}
 
@@ -165,10 +165,17 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 
 def _make_ready(config: Config, conninfo: str, report: Callable[[str], None]) -> Config:
-    """Wait for the database and migrate it."""
+    """Wait for the database, migrate it, and see that no tenant could reach another there.
+
+    Raises:
+        MigrationError: the database cannot be migrated.
+        Unprotected: it could, and the settings do not allow that.
+    """
     migrate.wait_for_database(conninfo, report)
     if not config.skip_migrations:
         migrate.upgrade(conninfo)
+    if not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
+        protections.require(conninfo)
     return dataclasses.replace(config, conninfo=conninfo, skip_migrations=True)
 
 
@@ -186,6 +193,11 @@ def _prepare(config: Config, settled: Event) -> None:
             return
         except migrate.MigrationError as error:
             report(f"the database cannot be migrated: {error}")
+        except protections.Unprotected as error:
+            report(str(error))
+            # The server that has imported us knows what to do without a worker; we must not go on as one.
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         sleep(RETRY_S)
 
 

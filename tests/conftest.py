@@ -29,7 +29,12 @@ def a_database(server: str, template: str = "template1") -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
-        yield make_conninfo(server, dbname=name)
+        conninfo = make_conninfo(server, dbname=name)
+        if template.startswith("postgate"):
+            # The privileges on a database are not copied with it.
+            with psycopg.connect(conninfo) as inside:
+                inside.execute("SELECT postgate_internal.harden()")
+        yield conninfo
     finally:
         with psycopg.connect(server, autocommit=True) as admin:
             roles = [role for (role,) in admin.execute(TENANT_ROLES, [name])]

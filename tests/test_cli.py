@@ -13,9 +13,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from postgate import migrate
+from postgate.protections import PROTECTIONS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 POSTGATE = [sys.executable, "-m", "postgate"]
@@ -92,6 +93,23 @@ def test_create_db_dedicated(run: Run, connection: psycopg.Connection) -> None:
         FROM postgate_databases WHERE id = %s"""
     row = connection.execute(query, [done.stdout.strip()]).fetchone()
     assert row == ("far", "dedicated", None, "host=far.example password=s3cret", 9)
+
+
+def test_create_db_dedicated_reads_the_connection_string(
+    conninfo: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [*POSTGATE, "create-db", "far", "-d", "-"],
+        cwd=tmp_path,
+        env=environment(DATABASE_URL=url_of(conninfo)),
+        input="host=far.example password=s3cret\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    query = "SELECT connection_string FROM postgate_databases WHERE id = %s"
+    assert connection.execute(query, [done.stdout.strip()]).fetchone() == ("host=far.example password=s3cret",)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +207,34 @@ def test_doctor_of_a_good_database(run: Run) -> None:
     done = run("doctor")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [re.split(r"  +", line) for line in done.stdout.splitlines()]
-    assert [line[1] for line in lines] == ["connection", "server version", "encoding", "gateway role", "revision"]
-    assert lines[-1] == ["ok", "revision", migrate.head()]
-    assert "BAD" not in done.stdout
+    server = ["connection", "server version", "encoding", "gateway role", "revision"]
+    assert [line[1] for line in lines] == [*server, *(protection.name for protection in PROTECTIONS)]
+    assert lines[len(server) - 1] == ["ok", "revision", migrate.head()]
+    assert {(line[0], line[2]) for line in lines[len(server) :]} == {("ok", "refused")}
+
+
+def test_a_database_that_does_not_keep_tenants_apart(
+    run: Run, connection: psycopg.Connection, conninfo: str, tmp_path: Path
+) -> None:
+    role = f"{psycopg.conninfo.conninfo_to_dict(conninfo)['dbname']}_gw"
+    connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'gw' CREATEROLE".encode())
+    try:
+        run("migrate", "--gateway", role)
+        lesser = {"DATABASE_URL": url_of(make_conninfo(conninfo, user=role, password="gw"))}  # noqa: S106
+        assert execute([*POSTGATE, "doctor"], tmp_path, **lesser).returncode == 0
+        connection.execute("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC")
+        done = execute([*POSTGATE, "doctor"], tmp_path, **lesser)
+        assert (done.returncode, done.stderr) == (1, "")
+        (line,) = [re.split(r"  +", line) for line in done.stdout.splitlines() if line.startswith("BAD")]
+        assert line[1:3] == ["DO blocks", "OPEN"]
+        assert "postgate migrate --gateway" in line[4]
+        refused = execute([*POSTGATE, "serve"], tmp_path, POSTGATE_PORT="0", **lesser)
+        assert_fails(refused, "one tenant could reach another here: DO blocks.*POSTGATE_ALLOW_UNPROTECTED=true")
+        done = run("migrate", "--gateway", role)
+        assert (done.returncode, f"The role {role} may serve it." in done.stderr) == (0, True)
+        assert execute([*POSTGATE, "doctor"], tmp_path, **lesser).returncode == 0
+    finally:
+        connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
 def test_doctor_of_an_unmigrated_database(empty: str, tmp_path: Path) -> None:

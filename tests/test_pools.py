@@ -159,12 +159,15 @@ def far(server: str, service: Service) -> Iterator[tuple[str, Tenant]]:
     name = f"postgate_test_far_{os.getpid()}"
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        admin.execute(f"CREATE DATABASE {name}")
-        conninfo = make_conninfo(server, dbname=name)
+        admin.execute(f"DROP ROLE IF EXISTS {name}")
+        admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'far'")
+        admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+        conninfo = make_conninfo(server, dbname=name, user=name, password="far")  # noqa: S106
         with psycopg.connect(conninfo, autocommit=True) as there:
             there.execute("CREATE TABLE t AS SELECT 'far' AS place")
         yield conninfo, service.dedicated(conninfo)
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin.execute(f"DROP ROLE {name}")
 
 
 def test_a_dedicated_database(service: Service, far: tuple[str, Tenant]) -> None:
@@ -192,16 +195,44 @@ def test_a_dedicated_token_is_checked_each_time(service: Service, far: tuple[str
     assert service.query("SELECT 1", token=tenant.token).code == "UNAUTHORIZED"
 
 
-def test_a_new_connection_string_holds_for_the_next_request(service: Service, far: tuple[str, Tenant]) -> None:
+def test_a_new_connection_string_holds_for_the_next_request(
+    server: str, service: Service, far: tuple[str, Tenant]
+) -> None:
     conninfo, tenant = far
     where = "SELECT current_database() AS name"
-    here = service.execute("SELECT current_database()")[0][0]
+    here = psycopg.conninfo.conninfo_to_dict(server)["dbname"]
     change = "UPDATE postgate_databases SET connection_string = %s WHERE id = %s"
     there = service.query(where, token=tenant.token).rows
-    service.execute(change, service.conninfo, tenant.id)
+    service.execute(change, make_conninfo(conninfo, dbname=here), tenant.id)
     assert service.query(where, token=tenant.token).rows == [{"name": here}] != there
     service.execute(change, conninfo, tenant.id)
     assert service.query(where, token=tenant.token).rows == there
+
+
+def test_a_superuser_is_no_login_for_a_tenant(server: str, conninfo: str) -> None:
+    with a_service(conninfo) as service:
+        answer = service.query("SELECT 1 AS a", token=service.dedicated(server).token)
+        assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+        assert "is a superuser" in answer.json["error"]
+        assert "POSTGATE_ALLOW_DEDICATED_SUPERUSER" in answer.json["error"]
+    with a_service(conninfo, allow_dedicated_superuser=True) as service:
+        assert service.query("SELECT 1 AS a", token=service.dedicated(server).token).rows == [{"a": 1}]
+
+
+def test_the_limits_of_a_dedicated_database(service: Service, far: tuple[str, Tenant]) -> None:
+    conninfo, tenant = far
+    limits = "lock_timeout_ms = 1234, work_mem_kb = 2345, statement_timeout_ms = 250"
+    service.execute(f"UPDATE postgate_databases SET {limits} WHERE id = %s", tenant.id)
+    with psycopg.connect(conninfo) as there:
+        there.execute(
+            """CREATE VIEW limits AS SELECT name, setting FROM pg_settings
+            WHERE name IN ('lock_timeout', 'work_mem', 'statement_timeout', 'search_path')"""
+        )
+        there.execute("CREATE FUNCTION slow() RETURNS int LANGUAGE sql AS 'SELECT 1 FROM pg_sleep(5)'")
+    rows = service.query("SELECT name, setting FROM limits ORDER BY name", token=tenant.token).rows
+    assert [row["setting"] for row in rows] == ["1234", "public, pg_temp", "250", "2345"]
+    answer = service.query("SELECT slow() AS a", token=tenant.token)
+    assert (answer.code, "0.25 s" in answer.json["error"]) == ("TIMEOUT", True)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +288,7 @@ def test_a_dedicated_server_never_gets_the_shared_password(service: Service, mon
 
 
 def test_idle_connections_are_closed(conninfo: str, server: str) -> None:
-    pools = Pools(Config(conninfo=conninfo, pool_idle_s=1))
+    pools = Pools(Config(conninfo=conninfo, pool_idle_s=1, allow_dedicated_superuser=True))
     backend = Backend("far", conninfo)
     open_ones = """SELECT count(*) FROM pg_stat_activity
         WHERE datname = %s AND application_name = 'postgate'"""

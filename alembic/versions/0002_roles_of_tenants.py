@@ -50,9 +50,6 @@ def upgrade() -> None:
         execute_file(bind, revision, identity.partition("(")[0])
     for name in ("tables_of", "columns_of", *REPLACED, "triggers", "restrict"):
         execute_file(bind, revision, name)
-    # Only a superuser may make these; `postgate doctor` says what is lost without them.
-    if execute_text(bind, "SELECT current_setting('is_superuser') = 'on'").scalar_one():
-        execute_file(bind, revision, "event_triggers")
 
 
 def downgrade() -> None:

@@ -26,6 +26,8 @@ BEGIN
                     JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = key.attnum
                     ORDER BY key.position))
         )
+        -- A foreign key needs what it refers to.
+        ORDER BY w.type = 'f', w.name
     LOOP
         EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s', wanted.relation, wanted.name, wanted.definition);
         INSERT INTO public.postgate_adopted (undo)

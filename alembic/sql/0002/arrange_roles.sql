@@ -9,8 +9,9 @@ SET client_min_messages = warning
 AS $function$
 DECLARE
     owner_role CONSTANT text := postgate_internal.role_name(p_database_id, NULL);
-    -- The workers of Citus log in as the current role.
-    login CONSTANT text := CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN 'LOGIN' ELSE 'NOLOGIN' END;
+    -- The workers of Citus log in as the current role. No password opens it: it could set one itself.
+    login CONSTANT text := CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
+        THEN 'LOGIN VALID UNTIL ''-infinity''' ELSE 'NOLOGIN' END;
     tenant_schema text;
     needed record;
     doomed text;

@@ -1,11 +1,13 @@
--- Takes from PUBLIC what a tenant has no business with, and notes how to give it back. Run again after an upgrade of
--- PostgreSQL, whose new functions are open. Without the rights of a superuser it can do nothing, and says so by NULL.
+-- What only a superuser can do for the tenants' safety, as far as it is not done yet: functions that run with their
+-- owner's privileges are a superuser's, event triggers judge definitions, and PUBLIC loses what a tenant has no business
+-- with, which is noted so that soften() can give it back. Run again after an upgrade of PostgreSQL: its new functions are
+-- open. Returns how many privileges were taken; NULL for anybody else than a superuser.
 CREATE FUNCTION postgate_internal.harden()
 RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
-AS $function$
+AS $harden$
 DECLARE
     taken record;
     count integer := 0;
@@ -16,6 +18,29 @@ BEGIN
     IF current_setting('is_superuser') <> 'on' THEN
         RETURN NULL;
     END IF;
+    FOR taken IN
+        SELECT format('ALTER FUNCTION %s OWNER TO CURRENT_USER', p.oid::regprocedure) AS statement
+        FROM pg_proc AS p
+        JOIN pg_roles AS r ON r.oid = p.proowner
+        WHERE NOT r.rolsuper AND (
+            p.pronamespace IN ('postgate_internal'::regnamespace, 'postgate_helpers'::regnamespace)
+            OR p.pronamespace = 'public'::regnamespace AND p.proname IN ('create_tenant_database',
+                'delete_tenant_database', 'create_tenant_token', 'delete_tenant_token')
+        )
+        UNION ALL
+        SELECT format('CREATE EVENT TRIGGER postgate_%s ON %s EXECUTE FUNCTION postgate_internal.%1$s()', e.name, e.event)
+        FROM (VALUES
+            ('check_definition', 'ddl_command_start'),
+            ('adopt_definition', $$ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO',
+                'CREATE VIEW', 'CREATE MATERIALIZED VIEW', 'CREATE SEQUENCE', 'CREATE TYPE', 'CREATE DOMAIN',
+                'CREATE FOREIGN TABLE', 'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE',
+                'ALTER TYPE', 'ALTER DOMAIN')$$),
+            ('check_drops', 'sql_drop')
+        ) AS e (name, event)
+        WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS t WHERE t.evtname = 'postgate_' || e.name)
+    LOOP
+        EXECUTE taken.statement;
+    END LOOP;
     FOR taken IN
         -- Code: DO blocks and functions.
         SELECT a.privilege_type AS privilege, format('LANGUAGE %I', l.lanname) AS object
@@ -73,4 +98,4 @@ BEGIN
     END LOOP;
     RETURN count;
 END
-$function$;
+$harden$;

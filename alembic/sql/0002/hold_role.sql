@@ -16,7 +16,8 @@ BEGIN
         SELECT r.rolname FROM pg_roles AS r WHERE r.rolname = current_user AND NOT r.rolsuper
     LOOP
         EXECUTE format('GRANT %I TO %I', p_role, gateway) || CASE
-            WHEN has_options THEN format(' WITH SET TRUE, INHERIT %s', p_inherits AND gateway = current_user)
+            WHEN has_options THEN format(' WITH SET TRUE, INHERIT %s',
+                CASE WHEN p_inherits AND gateway = current_user THEN 'TRUE' ELSE 'FALSE' END)
             ELSE ''
         END;
     END LOOP;
