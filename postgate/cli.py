@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -63,7 +64,7 @@ def create_db(name: str, max_rows: int, dedicated: str | None) -> None:
     """Create a tenant database and print its id."""
     if dedicated == "-":
         # Arguments are seen in the process list.
-        dedicated = click.get_text_stream("stdin").readline().strip()
+        dedicated = sys.stdin.readline().strip()
     if dedicated is not None and is_malformed(dedicated):
         raise click.ClickException("the connection string of --dedicated is malformed")
     with _connected() as connection:

@@ -27,7 +27,7 @@ def enter(connection: psycopg.Connection, token: str, version: str | None = None
     digest = hashlib.sha256(token.encode()).hexdigest()
     if version is None:
         version = version_of(connection, digest)
-    connection.execute("SELECT postgate_internal.enter(%s, %s, %s)", [digest, version, 1500])
+    connection.execute("SELECT postgate_internal.enter(%s, %s, %s, '')", [digest, version, 1500])
 
 
 def version_of(connection: psycopg.Connection, digest: str) -> str:
@@ -276,17 +276,16 @@ SETTINGS = {
 
 
 def settings(connection: psycopg.Connection) -> dict[str, str]:
-    names = [*SETTINGS, "search_path", "transaction_read_only"]
-    rows = connection.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name", [names])
-    return dict(rows.fetchall())
+    names = [*SETTINGS, "search_path", "transaction_read_only", "session_authorization"]
+    return {name: str(one(connection, f"SHOW {name}")) for name in names}
 
 
 @pytest.mark.parametrize(
-    ("permissions", "read_only"),
-    [([], "on"), (["SELECT"], "on"), (["SELECT", "INSERT"], "off"), (["CREATE"], "off")],
+    ("permissions", "read_only", "role"),
+    [([], "on", "t"), (["SELECT"], "on", "ts"), (["SELECT", "INSERT"], "off", "tsi"), (["CREATE"], "off", "tc")],
 )
 def test_enter_sets_the_sandbox_for_one_transaction(
-    connection: psycopg.Connection, permissions: list[str], read_only: str
+    connection: psycopg.Connection, permissions: list[str], read_only: str, role: str
 ) -> None:
     identity, schema = create(connection)
     token = str(one(connection, "SELECT token FROM create_tenant_token(%s, 'x', %s::text[])", identity, permissions))
@@ -295,6 +294,7 @@ def test_enter_sets_the_sandbox_for_one_transaction(
     with connection.transaction():
         enter(connection, token)
         expected = SETTINGS | {"search_path": f"{schema}, pg_temp", "transaction_read_only": read_only}
+        expected["session_authorization"] = f"postgate_{UUID(str(identity)).hex}_{role}"
         expected |= {name: "1500ms" for name in expected if name.endswith("timeout")}
         assert settings(connection) == expected
     assert settings(connection) == before

@@ -101,7 +101,7 @@ def test_the_tokens_in_use_go_on_working(original: str) -> None:
             FROM postgate_tokens AS t JOIN postgate_databases AS d ON d.id = t.database_id WHERE t.token_hash = %s"""
         row = connection.execute(version, [HASH]).fetchone()
         assert row is not None
-        connection.execute("SELECT postgate_internal.enter(%s, %s, 1000)", [HASH, row[0]])
+        connection.execute("SELECT postgate_internal.enter(%s, %s, 1000, '')", [HASH, row[0]])
         assert connection.execute("SELECT * FROM items").fetchall() == [(1, "pen")]
         assert ("items", 1) in connection.execute("SELECT * FROM postgate_helpers.list_tables()").fetchall()
 

@@ -37,3 +37,10 @@ EXTENSION_FUNCTIONS = frozenset(
     hstore_to_jsonb hstore_to_jsonb_loose hstore_to_matrix populate_record skeys slice svals
     """.split()
 )
+# With more than one argument the first names a text search configuration.
+SEARCH_FUNCTIONS = frozenset(
+    """
+    json_to_tsvector jsonb_to_tsvector phraseto_tsquery plainto_tsquery to_tsquery to_tsvector ts_headline
+    websearch_to_tsquery
+    """.split()
+)

@@ -2,7 +2,13 @@
 
 from sqlglot import exp
 
-from postgate.validator.functions import ALLOWED_FUNCTIONS, EXTENSION_FUNCTIONS, REFUSED_FIELDS, REFUSED_FUNCTIONS
+from postgate.validator.functions import (
+    ALLOWED_FUNCTIONS,
+    EXTENSION_FUNCTIONS,
+    REFUSED_FIELDS,
+    REFUSED_FUNCTIONS,
+    SEARCH_FUNCTIONS,
+)
 from postgate.validator.rules.names import judge_name_literal
 from postgate.validator.rules.types import ALLOWED_TYPES
 from postgate.validator.statement import Statement
@@ -21,13 +27,6 @@ _SYNTAX_FUNCTIONS = frozenset(
 )
 _SAMPLING_METHODS = frozenset({"bernoulli", "system"})
 _HELPERS = frozenset({"list_tables", "describe_table"})
-# With more than one argument the first names a text search configuration.
-_SEARCH_FUNCTIONS = frozenset(
-    """
-    json_to_tsvector jsonb_to_tsvector phraseto_tsquery plainto_tsquery to_tsquery to_tsvector ts_headline
-    websearch_to_tsquery
-    """.split()
-)
 # These take a relation's name as their first argument; true where the call changes the sequence.
 _NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_serial_sequence": False}
 
@@ -67,7 +66,7 @@ def _judge_built_in(statement: Statement, call: exp.Anonymous, schema: str | Non
     if name in ALLOWED_FUNCTIONS:
         if name in _NAME_FUNCTIONS:
             _judge_name_argument(statement, call, name)
-        elif name in _SEARCH_FUNCTIONS and len(call.expressions) > 1:
+        elif name in SEARCH_FUNCTIONS and len(call.expressions) > 1:
             _judge_configuration(statement, call.expressions[0], name)
     elif name in ALLOWED_TYPES and len(call.expressions) == 1:
         return  # a cast in the form of a call

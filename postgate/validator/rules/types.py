@@ -2,6 +2,7 @@
 
 from sqlglot import exp
 
+from postgate.validator.functions import SEARCH_FUNCTIONS
 from postgate.validator.rules.names import is_system_name, judge_name_literal
 from postgate.validator.statement import Statement
 
@@ -47,7 +48,20 @@ def _judge_type(statement: Statement, data_type: exp.DataType) -> None:
     element = name.lstrip("_")  # the catalog names an array type after its element type
     if element in ALLOWED_TYPES:
         return
+    if name == "regconfig" and _is_search_configuration(data_type.parent):
+        return
     if name in _NAME_TYPES and isinstance(data_type.parent, exp.Cast) and not data_type.args.get("nested"):
         judge_name_literal(statement, data_type.parent.this, f"a cast to {name}", is_relation=_NAME_TYPES[name])
     elif schema is not None or element in _REFUSED_TYPES or is_system_name(name):
         statement.refuse(f"Type {name} is not allowed", data_type)
+
+
+def _is_search_configuration(cast: exp.Expression | None) -> bool:
+    """$1::regconfig as the argument of a search function, which takes a bare parameter for one as well."""
+    return (
+        isinstance(cast, exp.Cast)
+        and isinstance(cast.this, exp.Placeholder)
+        and isinstance(cast.parent, exp.Anonymous)
+        and cast.parent.this.name in SEARCH_FUNCTIONS
+        and cast.parent.expressions[0] is cast
+    )
