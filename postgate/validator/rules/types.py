@@ -56,7 +56,7 @@ def _judge_type(statement: Statement, data_type: exp.DataType) -> None:
         statement.refuse(f"Type {name} is not allowed", data_type)
 
 
-def _is_search_configuration(cast: exp.Expression | None) -> bool:
+def _is_search_configuration(cast: object) -> bool:
     """$1::regconfig as the argument of a search function, which takes a bare parameter for one as well."""
     return (
         isinstance(cast, exp.Cast)
