@@ -300,6 +300,18 @@ def test_enter_sets_the_sandbox_for_one_transaction(
     assert settings(connection) == before
 
 
+def test_a_worker_of_the_previous_revision_goes_on(connection: psycopg.Connection) -> None:
+    """Until the last of them is replaced they enter as they did, without a role."""
+    identity, schema = create(connection)
+    token = str(one(connection, "SELECT token FROM create_tenant_token(%s)", identity))
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    with connection.transaction():
+        version = version_of(connection, digest)
+        connection.execute("SELECT postgate_internal.enter(%s, %s, 1500)", [digest, version])
+        connection.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+        assert one(connection, "SELECT current_schema()") == schema
+
+
 def test_enter_of_the_admin_token_is_in_public(connection: psycopg.Connection) -> None:
     token = str(one(connection, "SELECT token FROM create_tenant_token(%s)", ADMIN))
     with connection.transaction():

@@ -213,6 +213,14 @@ def test_every_definition_that_the_validator_allows(service: Service) -> None:
     assert service.execute(left) == []
 
 
+def test_replacing_a_view_drops_it(open_service: Service) -> None:
+    tenant = open_service.tenant(operations=("CREATE",))
+    sql = "CREATE OR REPLACE VIEW v AS SELECT 1 AS a"
+    assert open_service.query(sql, token=tenant.token).status == 200
+    answer = open_service.query(sql, token=tenant.token)
+    assert (answer.json["sqlstate"], "may not replace" in answer.json["error"]) == ("42501", True)
+
+
 LEFT_BEHIND = {
     "prepared statement": ("PREPARE p AS SELECT 1", "SELECT count(*) FROM pg_prepared_statements WHERE name = 'p'"),
     "setting": (

@@ -1,4 +1,5 @@
 -- What anybody makes in a tenant's schema is given to the tenant's owner role, with the grants that this role's own have.
+-- And a view is not replaced without the operation DROP.
 CREATE FUNCTION postgate_internal.adopt_definition()
 RETURNS event_trigger
 LANGUAGE plpgsql
@@ -10,6 +11,19 @@ DECLARE
     made record;
     granted record;
 BEGIN
+    -- CREATE OR REPLACE keeps the row type of the view whose definition it replaces.
+    IF tg_tag = 'CREATE VIEW' AND postgate_internal.acting_role() IS NOT NULL
+        AND 'DROP' = ANY (string_to_array(current_setting('postgate.operations', true), ',')) IS NOT TRUE
+        AND EXISTS (
+            SELECT FROM pg_event_trigger_ddl_commands() AS c
+            JOIN pg_class AS r ON r.oid = c.objid
+            JOIN pg_type AS t ON t.oid = r.reltype
+            WHERE c.classid = 'pg_class'::regclass AND t.xmin <> pg_current_xact_id()::xid
+        )
+    THEN
+        RAISE EXCEPTION 'the token may not replace a view' USING ERRCODE = 'insufficient_privilege',
+            HINT = 'It needs the operation DROP.';
+    END IF;
     FOR made IN
         SELECT DISTINCT c.object_identity, c.object_type, o.rolname AS owner, EXISTS (
                 SELECT FROM pg_depend AS p
