@@ -16,9 +16,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import pglast  # noqa: E402
 from mutations import mutations  # noqa: E402
+from sample import corpus  # noqa: E402
 from test_grammar_definitions import ACCEPTED, parsed  # noqa: E402
 from test_grammar_queries import QUERIES, assert_same  # noqa: E402
-from test_validator import corpus  # noqa: E402
 
 
 def main(count: int = 100_000, seed: int = 1) -> int:

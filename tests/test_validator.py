@@ -1,7 +1,6 @@
 """The first wall, on statements that must pass and on statements that must not: cases are lines of files."""
 
 import contextlib
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample import corpus, text
 
 from postgate.errors import ParseError
 from postgate.validator import Limits, Tenant, validate
@@ -33,22 +33,6 @@ def _lines(name: str) -> list[Any]:
         operations = OPERATIONS if words is None else frozenset(filter(None, words.split(",")))
         cases.append(pytest.param(operations, sql, message, id=line[:70]))
     return cases
-
-
-def corpus(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FIXTURES / "corpus" / name).read_text().splitlines()]
-
-
-def text(template: str) -> str:
-    """A statement of the corpus with its placeholders filled in."""
-    text = re.sub(r"\{\{rep\|(.*?)\|(\d+)\}\}", lambda m: m[1] * int(m[2]), template, flags=re.DOTALL)
-    text = re.sub(
-        r"\{\{seq\|(.*?)\|(\d+)\}\}",
-        lambda m: ",".join(m[1].replace("#", str(n)) for n in range(1, int(m[2]) + 1)),
-        text,
-    )
-    values = {"victim": "tenant_b", "attacker": "tenant_a", "uniq": "fresh", "gwrole": "gateway", "canary_pid": "1"}
-    return re.sub(r"\{\{(\w+)\}\}", lambda m: values.get(m[1], "x"), text)
 
 
 @pytest.mark.parametrize(("operations", "sql", "message"), _lines("allowed.sql"))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import walls
 from conftest import a_database
+from sample import corpus
 from service import Service
-from test_validator import corpus
 from walls import WALLS, Attack
 
 CASES = [

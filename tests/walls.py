@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sample import text
 from service import ALL, Answer, Service, Tenant, a_service
 
 from postgate.body import Statement
@@ -230,10 +231,4 @@ class Attack:
         self.service.execute(f"SET search_path = {tenant.schema}; " + script.format(marker=self.marker))
 
     def _text(self, template: str) -> str:
-        text = re.sub(r"\{\{rep\|(.*?)\|(\d+)\}\}", lambda m: m[1] * int(m[2]), template, flags=re.DOTALL)
-        text = re.sub(
-            r"\{\{seq\|(.*?)\|(\d+)\}\}",
-            lambda m: ",".join(m[1].replace("#", str(n)) for n in range(1, int(m[2]) + 1)),
-            text,
-        )
-        return re.sub(r"\{\{(\w+)\}\}", lambda m: self.values[m[1]], text)
+        return text(template, self.values)

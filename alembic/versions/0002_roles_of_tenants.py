@@ -20,8 +20,7 @@ INTERNAL = (
     "drop_role(text)",
     "has_role(text, text)",
     "arrange_roles(uuid, boolean)",
-    "follow_database()",
-    "follow_token()",
+    "follow_row()",
     "acting_role()",
     "enter(text, text, integer, text)",
     "check_definition()",
@@ -31,13 +30,12 @@ INTERNAL = (
     "soften()",
     "admit(name)",
 )
-REPLACED = (
-    "list_tables",
-    "describe_table",
-    "create_tenant_database",
-    "delete_tenant_database",
-    "create_tenant_token",
-    "delete_tenant_token",
+REPLACED = ("list_tables", "describe_table")
+ADMIN_FUNCTIONS = (
+    "create_tenant_database(varchar, integer)",
+    "delete_tenant_database(uuid)",
+    "create_tenant_token(uuid, varchar, text[])",
+    "delete_tenant_token(uuid)",
 )
 EVENT_TRIGGERS = ("postgate_check_definition", "postgate_adopt_definition", "postgate_check_drops")
 COLUMNS = ("statement_timeout_ms", "lock_timeout_ms", "work_mem_kb", "temp_file_limit_kb")
@@ -48,7 +46,7 @@ def upgrade() -> None:
     execute_file(bind, revision, "columns")
     for identity in INTERNAL:
         execute_file(bind, revision, identity.partition("(")[0])
-    for name in ("tables_of", "columns_of", *REPLACED, "triggers", "restrict"):
+    for name in ("tables_of", "columns_of", *REPLACED, "admin_functions", "triggers"):
         execute_file(bind, revision, name)
 
 
@@ -62,7 +60,8 @@ def downgrade() -> None:
     execute_file(bind, revision, "drop_roles")
     for name in REPLACED:
         execute_file(bind, "0001", name)
-    execute_file(bind, "0001", "restrict")
+    for identity in ADMIN_FUNCTIONS:
+        execute_text(bind, f"ALTER FUNCTION public.{identity} SECURITY INVOKER")
     execute_text(bind, "DROP FUNCTION postgate_helpers.tables_of(text), postgate_helpers.columns_of(text, text)")
     for identity in reversed(INTERNAL):
         execute_text(bind, f"DROP FUNCTION postgate_internal.{identity}")
