@@ -1,14 +1,17 @@
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from catalog import schema_of
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from service import a_service
 
 from postgate import migrate
 from postgate.models import Base
@@ -154,3 +157,36 @@ def test_waiting_reports_each_try_without_the_password() -> None:
 
 def test_waiting_ends_when_the_database_answers(server: str) -> None:
     migrate.wait_for_database(server, pytest.fail)
+
+
+def test_tenants_of_the_first_revision_get_their_roles(empty: str, tmp_path: Path) -> None:
+    migrate.upgrade(empty, "0001")
+    tenants = []
+    with psycopg.connect(empty, autocommit=True) as connection:
+        for number in range(migrate.MANY_TENANTS + 1):
+            create = "SELECT id, schema_name FROM create_tenant_database(%s)"
+            ((database, schema),) = connection.execute(create, [f"t{number}"]).fetchall()
+            ((token,),) = connection.execute("SELECT token FROM create_tenant_token(%s)", [database]).fetchall()
+            connection.execute(f"CREATE TABLE {schema}.kept (a serial, b int)".encode())
+            connection.execute(f"CREATE TYPE {schema}.e AS ENUM ('x')".encode())
+            connection.execute(f"CREATE VIEW {schema}.seen AS SELECT * FROM {schema}.kept".encode())
+            tenants.append((database, schema, token))
+    done = subprocess.run(
+        [sys.executable, "-m", "postgate", "migrate"],
+        env={**os.environ, "DATABASE_URL": f"postgresql:///?{urlencode(conninfo_to_dict(empty))}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Giving {len(tenants)} tenants their roles" in done.stderr
+    with a_service(empty) as service:
+        for database, schema, token in tenants:
+            assert service.query("INSERT INTO kept (b) VALUES (1) RETURNING a", token=token).rows == [{"a": 1}]
+            assert service.query("SELECT b FROM seen", token=token).rows == [{"b": 1}]
+            changer = service.token(database, "changer", ("ALTER", "DROP"))
+            assert service.query("ALTER TYPE e ADD VALUE 'y'", token=changer).status == 200
+            assert service.query("DROP TABLE kept CASCADE", token=changer).status == 200
+            owners = f"SELECT count(*) FROM pg_class WHERE relnamespace = '{schema}'::regnamespace"
+            assert service.execute(owners) == [(0,)]
