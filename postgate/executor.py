@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 # What the server and the connection may take on top of the statement's own time.
 GRACE_S = 2.0
+# Only these have plans that are worth keeping; longer texts come once.
+PLANNED_KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
+LONGEST_PREPARED = 8_192
+# How an outdated plan can fail, by class or code: names and types, changed results, no such statement, values that do
+# not fit the types that were.
+OUTDATED = ("42", "0A", "26", "22P02", "22003", "22007", "22008")
 CANCELLED, NO_TYPE, BAD_TEXT, NOT_ALLOWED = "57014", "42P18", "22P02", "42501"
 
 _STRANGERS = b"""
@@ -141,11 +147,35 @@ class Executor:
         return Command(job.statement.sql.encode(), parameters, types)
 
     def _execute(self, job: Job, command: Command) -> Rows:
+        key = _plan_key(job, command)
+
         def talk(connection: Connection) -> Rows:
+            connection.prepared.was_reused = False
+            try:
+                return attempt(connection, key)
+            except ServerError as error:
+                if not (connection.prepared.was_reused and error.sqlstate.startswith(OUTDATED)):
+                    raise
+                first = error
+            # Nothing of it has happened. What was prepared may have been for a table as it is no more, or by another
+            # client of a pooler: run the text itself. Where that ends otherwise nobody shall meet the same again.
+            connection.prepared.disable()
+            try:
+                rows = attempt(connection, key)
+            except ServerError as error:
+                if error.sqlstate == first.sqlstate:
+                    connection.prepared.enable()
+                else:
+                    connection.is_stained = True
+                raise
+            connection.is_stained = True
+            return rows
+
+        def attempt(connection: Connection, key: Hashable) -> Rows:
             rows = Rows(job.backend.key, self._catalog, Limits(job.access.max_rows, self._max_bytes))
             with _pipeline(job, connection) as pipeline:
-                pipeline.send(job.entrance)
-                pipeline.send(command)
+                pipeline.send(job.entrance, job.entrance.sql)
+                pipeline.send(command, key)
                 if job.holds:
                     pipeline.flush()
                 else:
@@ -231,6 +261,13 @@ class Executor:
                 raise _refusal(error, job.timeout_ms) from None
 
 
+def _plan_key(job: Job, command: Command) -> Hashable:
+    """What a prepared statement is good for: any role of the tenant, as privileges are checked each time it runs."""
+    if job.verdict.kind not in PLANNED_KINDS or job.verdict.defines or len(command.sql) > LONGEST_PREPARED:
+        return None
+    return (command.sql, job.access.tenant.schema, tuple(command.types))
+
+
 def _pipeline(job: Job, connection: Connection) -> Pipeline:
     return Pipeline(connection, job.timeout_ms / 1000 + GRACE_S)
 
@@ -239,6 +276,8 @@ def _enter(job: Job, pipeline: Pipeline) -> None:
     try:
         pipeline.result()
     except ServerError as error:
+        if error.sqlstate[:2] in ("26", "0A") or error.sqlstate == "42P05":
+            raise
         raise _entrance_refusal(error, job.timeout_ms) from None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -104,6 +105,8 @@ class Pipeline:
         self._running = False
         self._cancelled = False
         self._begun = False
+        # What is prepared before each command that was sent, if anything.
+        self._preparing: deque[tuple[Hashable, bytes] | None] = deque()
 
     def __enter__(self) -> Pipeline:
         with self._losing():
@@ -120,9 +123,19 @@ class Pipeline:
         if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
             self._connection.close()
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Command, key: Hashable = None) -> None:
+        """Queue a command. What has the same key has the same text, types and search_path, and may be prepared."""
+        prepared = self._connection.prepared
+        name = prepared.name(key) if key is not None else None
+        new_name = prepared.new_name(key) if key is not None and name is None else None
         with self._losing():
-            self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
+            if new_name is not None:
+                self._pgconn.send_prepare(new_name, command.sql, param_types=command.types or None)
+            if name is None and new_name is None:
+                self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
+            else:
+                self._pgconn.send_query_prepared(name or new_name or b"", command.parameters)
+        self._preparing.append(None if new_name is None else (key, new_name))
 
     def describe(self, command: Command) -> None:
         """Queue what asks for the types of the command's parameters; it is two commands."""
@@ -146,22 +159,31 @@ class Pipeline:
     def results(self, chunked: bool = False) -> Iterator[PGresult]:
         """The results of the next command, in chunks of rows or as one; a failure raises ServerError."""
         self._running = True
+        if self._preparing and (preparing := self._preparing.popleft()) is not None:
+            for _ in self._answers():
+                pass
+            self._connection.prepared.add(*preparing)
         if chunked and CHUNKED:
             self._pgconn.set_chunked_rows_mode(CHUNK_ROWS)
         elif chunked:
             self._pgconn.set_single_row_mode()
-        while (result := self._next()) is not None:
-            if result.status == ExecStatus.FATAL_ERROR:
-                self._running = False
-                self._raise(result)
+        for result in self._answers():
             if result.status in COPIES:
                 # There is no way out of it in a pipeline.
                 self._connection.close()
                 raise self._lost()
-            self._begun = True
             self._note_tag(result)
             yield result
         self._running = False
+
+    def _answers(self) -> Iterator[PGresult]:
+        """What the server answers to one message of ours."""
+        while (result := self._next()) is not None:
+            if result.status == ExecStatus.FATAL_ERROR:
+                self._running = False
+                self._raise(result)
+            self._begun = True
+            yield result
 
     def result(self) -> PGresult:
         """The only result of the next command."""

@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from postgate.config import Config
 from postgate.conninfo import explain, is_malformed
 from postgate.errors import DatabaseNotFound, PostgateError, Unavailable
+from postgate.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,14 @@ class Connection(psycopg.Connection[Any]):
 
     Attributes:
         is_stained: something may be left behind in the session, so nobody else may have it.
+        prepared: the statements that are prepared in it.
     """
 
     is_stained = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.prepared = Prepared()
 
     @classmethod
     def connect(  # type: ignore[override]
@@ -123,7 +129,7 @@ class Pool(ConnectionPool[Connection]):
     def give_back(self, connection: Connection) -> None:
         self.used_at = time.monotonic()
         self._taken.discard(id(connection))
-        if connection.is_stained:
+        if connection.is_stained or connection.prepared.is_full:
             connection.close()
         self.putconn(connection)
 
