@@ -38,6 +38,7 @@ SETTINGS = (
     Setting("POSTGATE_THREADS", "16", "requests that a worker serves at once"),
     Setting("MAX_BODY_SIZE_MB", "10", "the largest body of a request"),
     Setting("POSTGATE_MAX_RESULT_MB", "64", "the largest body of an answer"),
+    Setting("POSTGATE_MAX_STATEMENT_MB", "1", "the longest text of a statement, in millions of characters (2^20)"),
     Setting("POSTGATE_MAX_STEPS", "80000", "the largest statement: a word in it counts 3, any other token 1"),
     Setting("POSTGATE_MAX_NESTING", "256", "levels of parentheses, calls and queries in a statement; a call counts 2"),
     Setting("POSTGATE_STATEMENT_TIMEOUT", "30", "seconds after which PostgreSQL cancels a statement"),
@@ -71,6 +72,7 @@ class Config:
     threads: int = 16
     max_body_bytes: int = 10 * MEGABYTE
     max_result_bytes: int = 64 * MEGABYTE
+    max_characters: int = MEGABYTE
     max_steps: int = 80_000
     max_nesting: int = 256
     statement_timeout_ms: int = 30_000
@@ -99,6 +101,7 @@ class Config:
             threads=values.whole("POSTGATE_THREADS", 1, 1024),
             max_body_bytes=int(values.number("MAX_BODY_SIZE_MB", 0.001, 1024) * MEGABYTE),
             max_result_bytes=int(values.number("POSTGATE_MAX_RESULT_MB", 0.001, 4096) * MEGABYTE),
+            max_characters=int(values.number("POSTGATE_MAX_STATEMENT_MB", 0.001, 1024) * MEGABYTE),
             max_steps=values.whole("POSTGATE_MAX_STEPS", 100, 10_000_000),
             max_nesting=values.whole("POSTGATE_MAX_NESTING", 16, 256),
             statement_timeout_ms=int(values.number("POSTGATE_STATEMENT_TIMEOUT", 0.001, 86_400) * 1000),

@@ -21,7 +21,7 @@ class Gateway:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._limits = Limits(config.max_steps, config.max_nesting)
+        self._limits = Limits(config.max_characters, config.max_steps, config.max_nesting)
         self.pools = Pools(config)
         self.registry = Registry(self.pools)
         self.usage = Usage(self.pools)

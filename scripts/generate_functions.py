@@ -4,8 +4,8 @@ Usage: python scripts/generate_functions.py CONNINFO...
 
 `functions.txt` has the allowed names: each overload on each server is documented and harmless, it computes from its
 arguments, runs nothing, and neither reads nor changes anything but what the statement names. `refused_functions.txt`
-has the harmful names that a statement could call and that do not begin with pg_. Review the difference of both files
-name by name: each name of the first is a permission.
+has the harmful names that a statement could call and that do not begin with pg_. `field_functions.txt` has
+all others that x.f could call. Review the difference of the files name by name: each name of the first is a permission.
 """
 
 import re
@@ -20,7 +20,9 @@ TARGET = Path(__file__).parent.parent / "postgate" / "validator"
 QUERY = """
     SELECT proname, provolatile, coalesce(obj_description(oid, 'pg_proc'), ''), ARRAY(
         SELECT DISTINCT type::regtype::text
-        FROM unnest(proargtypes::oid[] || prorettype || coalesce(proallargtypes, '{}')) type)
+        FROM unnest(proargtypes::oid[] || prorettype || coalesce(proallargtypes, '{}')) type),
+        prokind = 'f' AND pronargs >= 1 AND pronargs - pronargdefaults <= 1
+            AND proargtypes[0] <> 'internal'::regtype
     FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
 """
 
@@ -109,23 +111,24 @@ ALLOWED_VOLATILE = frozenset(
 )
 
 
-Overload = tuple[str, str, list[str]]  # volatility, description, types
+Overload = tuple[str, str, list[str], bool]  # volatility, description, types, whether one argument is enough
 
 
 def main(conninfos: list[str]) -> None:
     functions: dict[str, list[Overload]] = defaultdict(list)
     for conninfo in conninfos:
         with psycopg.connect(conninfo) as connection:
-            for name, volatility, description, types in connection.execute(QUERY):
-                functions[name].append((volatility, description, types))
+            for name, *overload in connection.execute(QUERY):
+                functions[name].append(tuple(overload))
     write("functions.txt", {name for name, overloads in functions.items() if is_allowed(name, overloads)})
     write("refused_functions.txt", {name for name, overloads in functions.items() if is_listed(name, overloads)})
+    write("field_functions.txt", {name for name, overloads in functions.items() if is_hidden(name, overloads)})
 
 
 def is_allowed(name: str, overloads: list[Overload]) -> bool:
     return name in ALLOWED_NAMES or (
         not any(is_inside(overload) or is_harmful(name, overload) for overload in overloads)
-        and any(is_documented(description) for _, description, _ in overloads)
+        and any(is_documented(description) for _, description, _, _ in overloads)
     )
 
 
@@ -137,8 +140,17 @@ def is_listed(name: str, overloads: list[Overload]) -> bool:
     )
 
 
+def is_hidden(name: str, overloads: list[Overload]) -> bool:
+    return (
+        not is_allowed(name, overloads)
+        and not is_listed(name, overloads)
+        and not name.startswith("pg_")
+        and any(unary for _, _, _, unary in overloads)
+    )
+
+
 def is_harmful(name: str, overload: Overload) -> bool:
-    volatility, _, types = overload
+    volatility, _, types, _ = overload
     return (
         (volatility == "v" and name not in ALLOWED_VOLATILE)
         or matches(REFUSED_NAMES, name)

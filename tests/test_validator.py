@@ -114,11 +114,13 @@ def test_large_statements_of_applications_pass(sql: str) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        (f"SELECT {'1,' * 5_000_000}1", "more than 80000 steps"),
+        (f"SELECT {'1,' * 5_000_000}1", "more than 1048576 characters; send large values as parameters"),
+        (f"SELECT {'1,' * 500_000}1", "more than 80000 steps"),
+        (f"SELECT 1 {'+' * 1_000_000}", "more than 80000 steps"),
         (f"SELECT {'+-' * 100_000}1", "more than 80000 steps"),
         (f"SELECT {'(' * 50_000}1", "nested more than 256 levels deep"),
     ],
-    ids=["list", "signs", "parentheses"],
+    ids=["characters", "list", "operator", "signs", "parentheses"],
 )
 def test_what_would_hold_a_worker_is_refused(sql: str, message: str) -> None:
     with pytest.raises(ParseError, match=message):
@@ -128,11 +130,12 @@ def test_what_would_hold_a_worker_is_refused(sql: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("limits", "fits", "sql", "message"),
     [
+        (Limits(characters=9), "SELECT 12", "SELECT 123", "more than 9 characters"),
         (Limits(steps=10), "SELECT a, b", "SELECT a, b, c", "more than 10 steps; send it in parts .line 1, column 12"),
         (Limits(steps=10), "SELECT 1, 2, 3, 4", "SELECT 1, 2, 3, 4, 5", "more than 10 steps"),
         (Limits(nesting=16), f"SELECT {'(' * 7}1{')' * 7}", f"SELECT {'(' * 9}1{')' * 9}", "more than 16 levels"),
     ],
-    ids=["words", "constants", "nesting"],
+    ids=["characters", "words", "constants", "nesting"],
 )
 def test_the_limits_are_those_that_are_given(limits: Limits, fits: str, sql: str, message: str) -> None:
     tenant = Tenant("tenant_a", OPERATIONS)

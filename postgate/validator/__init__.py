@@ -11,6 +11,7 @@ from postgate.errors import ParseError
 from postgate.validator.analysis import Analysis, Refusal, analyse
 from postgate.validator.limits import DEFAULT
 from postgate.validator.limits import Limits as Limits
+from postgate.validator.places import placed
 
 # Longer texts are mostly bulk inserts that never come again, and would fill the memory of a worker.
 _REMEMBERED_LENGTH = 8_192
@@ -71,7 +72,7 @@ def validate(sql: str, tenant: Tenant, limits: Limits = DEFAULT) -> Verdict:
     outcome = _analyse_remembered(sql, limits) if remembered else analyse(sql, limits)
     if isinstance(outcome, Refusal):
         raise ParseError(outcome.message)
-    _judge(outcome, tenant)
+    _judge(sql, outcome, tenant)
     return Verdict(
         kind=outcome.kind,
         operations=outcome.operations,
@@ -89,11 +90,11 @@ def validate(sql: str, tenant: Tenant, limits: Limits = DEFAULT) -> Verdict:
 _analyse_remembered = lru_cache(maxsize=_REMEMBERED_TEXTS)(analyse)
 
 
-def _judge(analysis: Analysis, tenant: Tenant) -> None:
+def _judge(sql: str, analysis: Analysis, tenant: Tenant) -> None:
     for operation in sorted(analysis.operations - tenant.operations):
         raise ParseError(f"Operation {operation} is not allowed")
     if analysis.advances_sequence and not tenant.operations & {"INSERT", "UPDATE"}:
         raise ParseError("Operation INSERT is not allowed (nextval changes a sequence)")
-    for schema, place in analysis.qualifiers.items():
+    for schema, offset in analysis.qualifiers.items():
         if schema != tenant.schema:
-            raise ParseError(f'Schema "{schema}" is not accessible; use the unqualified name{place}')
+            raise ParseError(placed(f'Schema "{schema}" is not accessible; use the unqualified name', sql, offset))

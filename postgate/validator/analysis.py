@@ -15,7 +15,7 @@ class Analysis:
     """Everything about an allowed text that does not depend on the tenant; see `Verdict` for the meanings.
 
     Attributes:
-        qualifiers: each schema that a name is qualified with, and where, as text for a message.
+        qualifiers: each schema that a name is qualified with, and where, if that is known.
         advances_sequence: whether the statement calls nextval, which INSERT or UPDATE allows.
     """
 
@@ -24,7 +24,7 @@ class Analysis:
     relations: frozenset[tuple[str | None, str]]
     functions: frozenset[tuple[str | None, str]]
     own_functions: frozenset[str]
-    qualifiers: dict[str, str]
+    qualifiers: dict[str, int | None]
     advances_sequence: bool
     placeholders: int
     defines: str

@@ -9,19 +9,14 @@ def _names(file: str) -> frozenset[str]:
     return frozenset((_HERE / file).read_text().split())
 
 
-# Both files are written by scripts/generate_functions.py.
+# These files are written by scripts/generate_functions.py.
 ALLOWED_FUNCTIONS = _names("functions.txt")
 # The harmful functions of pg_catalog, besides all that begin with pg_ and are not allowed.
 REFUSED_FUNCTIONS = _names("refused_functions.txt")
-# What x.f must not mean. Where x is a row of one plain value, PostgreSQL calls f with it or casts it to the type f;
-# a value can name any relation, so the functions and types that take names are refused even where a call is allowed.
-REFUSED_FIELDS = REFUSED_FUNCTIONS | frozenset(
-    """
-    currval nextval setval
-    regclass regcollation regconfig regdatabase regdictionary regnamespace regoper regoperator regproc regprocedure
-    regrole regtype
-    """.split()
-)
+# What x.f must not mean. Where x is a row of one plain value, PostgreSQL calls f with it or casts it to the type f; a
+# value can name any relation, so functions that take names are refused even where a call is allowed. So is every other
+# function of one argument that is not allowed: also input and output functions can be called like this.
+REFUSED_FIELDS = REFUSED_FUNCTIONS | _names("field_functions.txt") | {"currval", "nextval", "setval"}
 # Functions of the extensions that a database may have; none of them runs text as SQL, sets anything or reaches a file.
 EXTENSION_FUNCTIONS = frozenset(
     """

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple, NoReturn
 
 from postgate.validator.limits import DEFAULT, Limits
-from postgate.validator.places import place
+from postgate.validator.places import placed
 from postgate.validator.strings import EscapeError, unescape_backslashes, unescape_unicode
 
 _IDENTIFIER_BYTES = 63
@@ -70,7 +70,7 @@ class LexError(Exception):
     """
 
     def __init__(self, message: str, sql: str, offset: int) -> None:
-        super().__init__(f"{message} {place(sql, offset)}")
+        super().__init__(placed(message, sql, offset))
         self.offset = offset
 
 
@@ -101,6 +101,9 @@ def tokenize(sql: str, limits: Limits = DEFAULT) -> list[Token]:
         LexError: PostgreSQL's scanner would refuse the text, its supported versions do not agree on it, or reading it
             would take more steps than `limits` allow.
     """
+    if len(sql) > limits.characters:
+        message = f"the statement has more than {limits.characters} characters; send large values as parameters"
+        raise LexError(message, sql, limits.characters)
     return _Lexer(sql, limits.steps).tokens()
 
 
@@ -122,7 +125,7 @@ class _Lexer:
                 self._count_words()
                 return self.found
             if len(self.found) >= most:
-                self._refuse_size(self.found[-1])
+                self._refuse_size(self.found[-1].start)
             position = self._take(sql[position], position)
 
     def _count_words(self) -> None:
@@ -133,12 +136,12 @@ class _Lexer:
         for token in self.found:
             steps += _WORD_STEPS if token.kind in ("IDENT", "QIDENT") else 1
             if steps > self.most_steps:
-                self._refuse_size(token)
+                self._refuse_size(token.start)
 
-    def _refuse_size(self, token: Token) -> NoReturn:
+    def _refuse_size(self, offset: int) -> NoReturn:
         self._fail(
             f"the statement is too large: reading it takes more than {self.most_steps} steps; send it in parts",
-            token.start,
+            offset,
         )
 
     def _take_common(self, common: re.Match[str]) -> int:
@@ -232,6 +235,8 @@ class _Lexer:
             if match is None:
                 self._fail("unterminated quoted string", quote)
             parts.append(match[1])
+            if len(parts) > self.most_steps:
+                self._refuse_size(position)
             further = _CONTINUED.match(self.sql, match.end())
             if further is None:
                 return parts, match.end()
@@ -331,7 +336,7 @@ class _Lexer:
         if text:
             kind = "=>" if text == "=>" else "OP"
             self._add(kind, "<>" if text == "!=" else text, start, end)
-        for sign in signs:
+        for sign in signs[: self.most_steps]:
             end = self._add("OP", sign, end, end + 1)
         return end
 

@@ -7,10 +7,12 @@ class Limits(NamedTuple):
     """The bounds on the text of one statement.
 
     Attributes:
+        characters: the length of the text.
         steps: the work of reading it: three for each word or quoted name, one for any other token.
         nesting: how many levels of parentheses, calls and queries stand in one another.
     """
 
+    characters: int = 1024 * 1024
     steps: int = 80_000
     nesting: int = 256
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 from sqlglot import exp
 
 from postgate.validator.lexer import Token
-from postgate.validator.places import place
+from postgate.validator.places import placed
 
 _Node = TypeVar("_Node", bound=exp.Expression)
 
@@ -54,7 +54,7 @@ class Statement:
         self.relations: set[tuple[str | None, str]] = set()
         self.functions: set[tuple[str | None, str]] = set()
         self.own_functions: set[str] = set()
-        self.qualifiers: dict[str, str] = {}
+        self.qualifiers: dict[str, int | None] = {}
         self.scopes: dict[int, Scope | None] = {}
         self.advances_sequence = False
         self.placeholders = 0
@@ -91,15 +91,15 @@ class Statement:
     def qualify(self, schema: exp.Expression | str, node: exp.Expression) -> None:
         """Note that `node` is qualified with a schema, which must turn out to be the tenant's own."""
         name = schema if isinstance(schema, str) else schema.name
-        self.qualifiers.setdefault(name, self.place(node))
+        # Where it stands is looked for once a name, and counted in lines only for a message: texts can be long.
+        if name not in self.qualifiers:
+            self.qualifiers[name] = _offset(node)
 
     def refuse(self, message: str, node: exp.Expression | None = None) -> NoReturn:
-        raise RuleError(message + (self.place(node) if node is not None else ""))
+        raise RuleError(placed(message, self.sql, None if node is None else _offset(node)))
 
-    def place(self, node: exp.Expression) -> str:
-        """Where a node stands, as " (line 1, column 8)", or "" when no word of it is known."""
-        placed = node if isinstance(node, _PLACED) else node.find(*_PLACED)
-        offset = placed.args.get("pos") if placed is not None else None
-        if offset is None:
-            return ""
-        return " " + place(self.sql, offset)
+
+def _offset(node: exp.Expression) -> int | None:
+    """Where a node stands, or None when no word of it is known."""
+    found = node if isinstance(node, _PLACED) else node.find(*_PLACED)
+    return found.args.get("pos") if found is not None else None

@@ -10,7 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from postgate.validator.lexer import Token
 from postgate.validator.limits import DEFAULT
-from postgate.validator.places import place
+from postgate.validator.places import placed
 
 _Item = TypeVar("_Item")
 
@@ -43,7 +43,7 @@ class GrammarError(Exception):
     """
 
     def __init__(self, message: str, sql: str, offset: int) -> None:
-        super().__init__(f"{message} {place(sql, offset)}")
+        super().__init__(placed(message, sql, offset))
         self.offset = offset
 
 

@@ -8,6 +8,7 @@ from postgate.validator.rules.definitions import judge_definitions
 from postgate.validator.rules.nodes import judge_nodes
 from postgate.validator.rules.operations import collect_operations
 from postgate.validator.rules.placeholders import collect_placeholders
+from postgate.validator.rules.references import judge_references
 from postgate.validator.rules.relations import judge_relations
 from postgate.validator.rules.types import judge_types
 from postgate.validator.statement import Statement
@@ -20,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     judge_relations,
     judge_calls,
     judge_types,
+    judge_references,
     judge_definitions,
     collect_placeholders,
     account_for_text,

@@ -10,7 +10,7 @@ from postgate.validator.functions import (
     SEARCH_FUNCTIONS,
 )
 from postgate.validator.rules.names import judge_name_literal
-from postgate.validator.rules.types import ALLOWED_TYPES
+from postgate.validator.rules.types import ALLOWED_TYPES, REFUSED_TYPES
 from postgate.validator.statement import Statement
 
 # Functions with a syntax of their own (manual, "SQL Syntax", "Function Calls" and the chapters of each); those that
@@ -92,7 +92,7 @@ def _judge_name_argument(statement: Statement, call: exp.Anonymous, name: str) -
     if not (isinstance(argument, exp.Anonymous) and argument.this.name == "pg_get_serial_sequence"):
         judge_name_literal(statement, argument, f"{name}()")
     if name == "nextval":
-        statement.advances_sequence |= not _is_stored(statement, call)
+        statement.advances_sequence |= not _is_stored(statement)
     elif name == "setval":
         statement.operations.add("UPDATE")
         statement.writes = True
@@ -104,9 +104,9 @@ def _judge_configuration(statement: Statement, argument: exp.Expression, name: s
         judge_name_literal(statement, argument, f"{name}()", is_relation=False)
 
 
-def _is_stored(statement: Statement, call: exp.Anonymous) -> bool:
-    """Whether the call is only written down, as a column's default."""
-    return isinstance(statement.root, exp.Create | exp.Alter) and call.find_ancestor(exp.Select) is None
+def _is_stored(statement: Statement) -> bool:
+    """Whether a call is only written down, as a column's default."""
+    return isinstance(statement.root, exp.Create | exp.Alter) and not any(statement.nodes(exp.Select))
 
 
 def _casts_a_name(node: exp.Expression) -> bool:
@@ -118,7 +118,9 @@ def _judge_field(statement: Statement, field: exp.Expression) -> None:
     tried: `SELECT t.pg_sleep FROM generate_series(1, 9) t` sleeps."""
     name = field.name
     if isinstance(field, exp.Identifier) and (
-        name in REFUSED_FIELDS or (name.startswith("pg_") and name not in ALLOWED_FUNCTIONS)
+        name in REFUSED_FIELDS
+        or name.lstrip("_") in REFUSED_TYPES
+        or (name.lstrip("_").startswith("pg_") and name not in ALLOWED_FUNCTIONS)
     ):
         _refuse(statement, field, name)
 

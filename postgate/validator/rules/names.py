@@ -8,6 +8,8 @@ from postgate.validator.statement import Statement
 
 # Stricter than PostgreSQL's own reading (textToQualifiedNameList): no blanks, no numbers, at most one qualifier.
 _NAME = re.compile(r'(?:"((?:[^"]|"")+)"|([A-Za-z_\u0080-\U0010ffff][\w$\u0080-\U0010ffff]*))', re.ASCII)
+# Two names of 63 bytes, each of them a quote that is doubled, and what is around them.
+_LONGEST = 2 * (2 * 63 + 2) + 1
 _RESERVED = re.compile(r"_*pg_")
 
 
@@ -41,6 +43,8 @@ def judge_name_literal(
 
 def _split(statement: Statement, literal: exp.Literal, what: str) -> tuple[str | None, str]:
     text = literal.name
+    if len(text) > _LONGEST:
+        statement.refuse(f"{what} needs a plain name, not {text[:80]!r}", literal)
     names: list[str] = []
     offset = 0
     while match := _NAME.match(text, offset):

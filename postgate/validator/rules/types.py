@@ -15,7 +15,7 @@ ALLOWED_TYPES = frozenset(
     """.split()
 )
 # The rest of pg_catalog: they reach objects of others by name, hold privileges, or belong to the server's inside.
-_REFUSED_TYPES = frozenset(
+REFUSED_TYPES = frozenset(
     """
     aclitem any anyarray anycompatible anycompatiblearray anycompatiblemultirange anycompatiblenonarray
     anycompatiblerange anyelement anyenum anymultirange anynonarray anyrange cid cstring event_trigger fdw_handler
@@ -24,9 +24,9 @@ _REFUSED_TYPES = frozenset(
     regtype table_am_handler trigger tsm_handler txid_snapshot unknown void
     """.split()
 )
-BUILT_IN_TYPES = ALLOWED_TYPES | _REFUSED_TYPES
+BUILT_IN_TYPES = ALLOWED_TYPES | REFUSED_TYPES
 # Casting a literal to one of these looks a name up; the literal can be judged, a value cannot.
-_NAME_TYPES = {"regclass": True, "regtype": True, "regconfig": False, "regdictionary": False}
+NAME_TYPES = {"regclass": True, "regtype": True, "regconfig": False, "regdictionary": False}
 
 
 def judge_types(statement: Statement) -> None:
@@ -50,17 +50,17 @@ def _judge_type(statement: Statement, data_type: exp.DataType) -> None:
         return
     if name == "regconfig" and _is_search_configuration(data_type.parent):
         return
-    if name in _NAME_TYPES and isinstance(data_type.parent, exp.Cast) and not data_type.args.get("nested"):
-        judge_name_literal(statement, data_type.parent.this, f"a cast to {name}", is_relation=_NAME_TYPES[name])
-    elif schema is not None or element in _REFUSED_TYPES or is_system_name(name):
+    if name in NAME_TYPES and isinstance(data_type.parent, exp.Cast) and not data_type.args.get("nested"):
+        judge_name_literal(statement, data_type.parent.this, f"a cast to {name}", is_relation=NAME_TYPES[name])
+    elif schema is not None or element in REFUSED_TYPES or is_system_name(name):
         statement.refuse(f"Type {name} is not allowed", data_type)
 
 
 def _is_search_configuration(cast: object) -> bool:
-    """$1::regconfig as the argument of a search function, which takes a bare parameter for one as well."""
+    """$1::regconfig or a column's as the argument of a search function, which takes bare ones as well."""
     return (
         isinstance(cast, exp.Cast)
-        and isinstance(cast.this, exp.Placeholder)
+        and isinstance(cast.this, exp.Placeholder | exp.Column)
         and isinstance(cast.parent, exp.Anonymous)
         and cast.parent.this.name in SEARCH_FUNCTIONS
         and cast.parent.expressions[0] is cast
