@@ -1,8 +1,8 @@
 """Values that stand for an object by its number, such as `'orders'::regclass` and `pg_typeof(x)`.
 
 PostgreSQL brings values that meet (in CASE, UNION, arrays, arguments of any type) to one type: a number or a text
-beside such a value becomes the name of whatever object it hits, or tells by an error that there is none. So such a value
-may only stand where it meets nothing that could.
+beside such a value becomes the name of whatever object it hits, or tells by an error that there is none. So such a
+value may only stand where it meets nothing that could.
 """
 
 from sqlglot import exp
