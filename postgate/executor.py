@@ -37,9 +37,12 @@ GRACE_S = 2.0
 # Only these have plans that are worth keeping; longer texts come once.
 PLANNED_KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 LONGEST_PREPARED = 8_192
-# How an outdated plan can fail, by class or code: names and types, changed results, no such statement, values that do
-# not fit the types that were.
-OUTDATED = ("42", "0A", "26", "22P02", "22003", "22007", "22008")
+# How an outdated plan can fail, by class or code: names and types, changed results, values that do not fit the types
+# that were.
+OUTDATED = ("42", "0A", "22P02", "22003", "22007", "22008")
+# No such statement, or one of that name already: a pooler gives the connection another session each time, so that
+# nothing can be prepared on it.
+POOLED = ("26000", "42P05")
 CANCELLED, NO_TYPE, BAD_TEXT, NOT_ALLOWED = "57014", "42P18", "22P02", "42501"
 
 _STRANGERS = b"""
@@ -154,21 +157,24 @@ class Executor:
             try:
                 return attempt(connection, key)
             except ServerError as error:
-                if not (connection.prepared.was_reused and error.sqlstate.startswith(OUTDATED)):
+                if error.sqlstate not in POOLED and not (
+                    connection.prepared.was_reused and error.sqlstate.startswith(OUTDATED)
+                ):
                     raise
-                first = error
-            # Nothing of it has happened. What was prepared may have been for a table as it is no more, or by another
-            # client of a pooler: run the text itself. Where that ends otherwise nobody shall meet the same again.
+                first = error.sqlstate
+            # Nothing of it has happened. What was prepared may have been for a table as it is no more: run the text
+            # itself, and where that ends otherwise, let nobody meet the old plans again.
             connection.prepared.disable()
             try:
                 rows = attempt(connection, key)
             except ServerError as error:
-                if error.sqlstate == first.sqlstate:
+                if error.sqlstate == first:
                     connection.prepared.enable()
-                else:
+                elif first not in POOLED:
                     connection.is_stained = True
                 raise
-            connection.is_stained = True
+            if first not in POOLED:
+                connection.is_stained = True
             return rows
 
         def attempt(connection: Connection, key: Hashable) -> Rows:
@@ -276,7 +282,7 @@ def _enter(job: Job, pipeline: Pipeline) -> None:
     try:
         pipeline.result()
     except ServerError as error:
-        if error.sqlstate[:2] in ("26", "0A") or error.sqlstate == "42P05":
+        if error.sqlstate in POOLED:
             raise
         raise _entrance_refusal(error, job.timeout_ms) from None
 

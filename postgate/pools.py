@@ -131,7 +131,17 @@ class Pool(ConnectionPool[Connection]):
         self._taken.discard(id(connection))
         if connection.is_stained or connection.prepared.is_full:
             connection.close()
-        self.putconn(connection)
+        if not (connection.closed and self._leave_out(connection)):
+            self.putconn(connection)
+
+    def _leave_out(self, connection: Connection) -> bool:
+        """Forget a closed connection if nobody waits for one: `putconn` would replace it, needed or not."""
+        with self._lock:
+            if self._waiting:
+                return False
+            self._nconns -= 1
+        connection._pool = None
+        return True
 
     def reconnect_failed(self) -> None:
         """Called by the pool when it could not connect: where no connection is left, nobody needs to wait."""

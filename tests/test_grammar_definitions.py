@@ -113,12 +113,24 @@ def tables(root: exp.Expression) -> set[tuple[str, ...]]:
     return found
 
 
+OPTIONS_WITH_NAMES = frozenset(
+    {
+        "OWNED BY",
+        "SEQUENCE NAME",
+        "canonical",
+        "subtype",
+        "subtype_diff",
+        "subtype_opclass",
+        "collation",
+        "multirange_type_name",
+    }
+)
+
+
 def is_option(node: exp.Expression) -> bool:
     """Options of a range type or a sequence, which PostgreSQL's tree has as bare strings or as types."""
     option = node.find_ancestor(exp.Property)
-    return option is not None and option.this is not None and option.this.name in (
-        "OWNED BY", "canonical", "subtype", "subtype_diff", "subtype_opclass", "collation", "multirange_type_name"
-    )  # fmt: skip
+    return option is not None and option.this is not None and option.this.name in OPTIONS_WITH_NAMES
 
 
 def functions(root: exp.Expression) -> set[tuple[str, ...]]:

@@ -4,6 +4,8 @@ import psycopg
 import pytest
 from service import Service
 
+from postgate.prepared import Prepared
+
 READ = "SELECT * FROM t WHERE a = $1"
 CHANGES = {
     "a column more": "ALTER TABLE t ADD COLUMN c int DEFAULT 7",
@@ -103,7 +105,27 @@ def test_a_session_that_has_lost_them(service: Service) -> None:
     pools = service.app.extensions["postgate"].pools
     for _ in range(4):
         assert service.query("SELECT $1::int AS v", 1, token=tenant.token).rows == [{"v": 1}]
+
+    def session() -> object:
+        with pools.connection(pools.shared) as connection:
+            return connection.pgconn.backend_pid
+
+    first = session()
+    for _ in range(2):
+        with pools.connection(pools.shared) as connection:
+            connection.execute("DISCARD ALL")
+        for _ in range(4):
+            assert service.query("SELECT $1::int AS v", 1, token=tenant.token).rows == [{"v": 1}]
+    assert session() == first
+
+
+def test_a_session_where_others_have_prepared_the_same(service: Service) -> None:
+    tenant = service.tenant()
+    assert service.app is not None
+    pools = service.app.extensions["postgate"].pools
+    for _ in range(4):
+        assert service.query("SELECT $1::int AS v", 1, token=tenant.token).rows == [{"v": 1}]
     with pools.connection(pools.shared) as connection:
-        connection.execute("DISCARD ALL")
+        connection.prepared = Prepared()
     for _ in range(4):
         assert service.query("SELECT $1::int AS v", 1, token=tenant.token).rows == [{"v": 1}]

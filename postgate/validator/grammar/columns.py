@@ -153,7 +153,7 @@ class ColumnGrammar(OptionGrammar):
         """OptParenthesizedSeqOptList, of which an identity column takes the settings."""
         options: list[exp.Property] = []
         if self._punct("("):
-            while (option := self._sequence_setting()) is not None:
+            while (option := self._sequence_name() or self._sequence_setting()) is not None:
                 options.append(option)
             self._expect_punct(")")
             if not options:

@@ -141,6 +141,10 @@ class OptionGrammar(DmlGrammar):
             return self._restart()
         return self._sequence_setting()
 
+    def _sequence_name(self) -> exp.Property | None:
+        """What an identity column's sequence is called; pg_dump and drizzle-kit write it."""
+        return self._marked("SEQUENCE NAME", self._qualified_name()) if self._accept("sequence", "name") else None
+
     def _sequence_setting(self) -> exp.Property | None:
         """The SeqOptElem that ALTER COLUMN ... SET takes too."""
         if self._accept("cycle"):

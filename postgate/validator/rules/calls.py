@@ -26,6 +26,8 @@ _SYNTAX_FUNCTIONS = frozenset(
     """.split()
 )
 _SAMPLING_METHODS = frozenset({"bernoulli", "system"})
+# The types, alone or as arrays, whose values are made from names; to cast to another refused one tells nothing.
+_NAMING_TYPES = {name for name in REFUSED_TYPES if name.startswith("reg")} | {"aclitem", "cstring", "refcursor"}
 _HELPERS = frozenset({"list_tables", "describe_table"})
 # These take a relation's name as their first argument; true where the call changes the sequence.
 _NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_serial_sequence": False}
@@ -119,7 +121,7 @@ def _judge_field(statement: Statement, field: exp.Expression) -> None:
     name = field.name
     if isinstance(field, exp.Identifier) and (
         name in REFUSED_FIELDS
-        or name.lstrip("_") in REFUSED_TYPES
+        or name.lstrip("_") in _NAMING_TYPES
         or (name.lstrip("_").startswith("pg_") and name not in ALLOWED_FUNCTIONS)
     ):
         _refuse(statement, field, name)
