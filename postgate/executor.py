@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 # What the server and the connection may take on top of the statement's own time.
 GRACE_S = 2.0
+# How long an extension may go unnoticed, and of how many schemas the functions of extensions are remembered.
+EXTENSIONS_S = 10.0
+MOST_SCHEMAS = 10_000
 # Only these have plans that are worth keeping; longer texts come once.
 PLANNED_KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 LONGEST_PREPARED = 8_192
@@ -60,6 +64,18 @@ _STRANGERS = b"""
     ), false)
 """
 
+_EXTENSION_FUNCTIONS = b"""
+    SELECT DISTINCT p.proname
+    FROM pg_catalog.pg_depend AS d
+    JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) d.objid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+    WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+        AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+        AND d.deptype OPERATOR(pg_catalog.=) 'e'
+        AND n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', $1]::pg_catalog.name[])
+        AND p.pronargs OPERATOR(pg_catalog.>=) 1
+        AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1
+"""
 _ADOPT = b"""
     SELECT postgate_internal.arrange_roles(t.database_id, true)
     FROM public.postgate_tokens AS t
@@ -103,6 +119,7 @@ class Executor:
         self._max_bytes = config.max_result_bytes
         self._catalog = Catalog()
         self._parameter_types = ParameterTypes()
+        self._extension_functions: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
 
     def run(self, access: Access, verdict: Verdict, statement: Statement) -> Rows:
         """The rows, or the number of those affected; the transaction has ended.
@@ -116,6 +133,8 @@ class Executor:
         job = Job(access, verdict, statement, backend, timeout_ms, entrance(access, timeout_ms, verdict.defines))
         if verdict.own_functions:
             self._check_functions(job)
+        if verdict.fields:
+            self._check_fields(job)
         types = types_of(statement.params, verdict.untyped)
         try:
             return self._run_typed(job, types)
@@ -140,6 +159,29 @@ class Executor:
         wanted = self._describe(job, types)
         self._parameter_types.put(key, wanted)
         return self._execute(job, self._command(job, types, wanted))
+
+    def _check_fields(self, job: Job) -> None:
+        """x.f must not be a call of an extension's function; which there are is asked for now and then."""
+        key = (job.backend.key, job.access.tenant.schema)
+        asked, names = self._extension_functions.get(key, (0.0, frozenset()))
+        if time.monotonic() - asked > EXTENSIONS_S or not asked:
+            names = self._ask_for_extension_functions(job)
+            if len(self._extension_functions) >= MOST_SCHEMAS:
+                self._extension_functions.clear()
+            self._extension_functions[key] = (time.monotonic(), names)
+        if called := job.verdict.fields & names:
+            raise ParseError(f"Function {min(called)} is not allowed")
+
+    def _ask_for_extension_functions(self, job: Job) -> frozenset[str]:
+        def talk(connection: Connection) -> frozenset[str]:
+            with _pipeline(job, connection) as pipeline:
+                pipeline.send(Command(_EXTENSION_FUNCTIONS, [job.access.tenant.schema.encode()], [TEXT]), "extensions")
+                pipeline.commit()
+                result = pipeline.result()
+                pipeline.finish()
+            return frozenset((result.get_value(row, 0) or b"").decode() for row in range(result.ntuples))
+
+        return self._converse(job, talk, repeatable=True)
 
     def _command(self, job: Job, types: list[int], wanted: list[int]) -> Command:
         def kinds(oid: int) -> Type | None:

@@ -119,18 +119,23 @@ def test_functions_must_be_the_tenants_own(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extension", "chosen", "other"),
+    ("extension", "chosen", "other", "field"),
     [
-        ("vector", "vector_dims('[1,2]'::vector)", "vector_add('[1,2]', '[1,2]')"),
-        ("pg_trgm", "similarity('a', 'a')", "set_limit(0.5)"),
+        ("vector", "vector_dims('[1,2]'::vector)", "vector_add('[1,2]', '[1,2]')", "vector_send"),
+        ("pg_trgm", "similarity('a', 'a')", "set_limit(0.5)", "set_limit"),
     ],
 )
-def test_functions_of_an_extension_must_be_chosen(service: Service, extension: str, chosen: str, other: str) -> None:
+def test_functions_of_an_extension_must_be_chosen(
+    service: Service, extension: str, chosen: str, other: str, field: str
+) -> None:
     if not service.execute("SELECT 1 FROM pg_available_extensions WHERE name = %s", extension):
         pytest.skip(f"this server has no {extension}")
     service.execute(f"CREATE EXTENSION {extension}")
     assert service.query(f"SELECT {chosen} AS v").status == 200
     assert "is not allowed" in service.query(f"SELECT {other} AS v").json["error"]
+    answer = service.query(f"SELECT x.{field} AS v FROM (SELECT 1 AS a) AS x")
+    assert answer.json["error"] == f"Parse error: Function {field} is not allowed"
+    assert service.query("SELECT x.a FROM (SELECT 1 AS a) AS x").rows == [{"a": 1}]
 
 
 def test_many_at_once_share_a_few_connections(conninfo: str) -> None:

@@ -96,6 +96,7 @@ def unjudged(access: Access, statement: Statement) -> Verdict:
         own_functions=frozenset(),
         placeholders=len(statement.params),
         defines=DEFINITIONS.get(words[0], "") if words else "",
+        fields=frozenset(),
         untyped=frozenset(),
         writes=True,
         returns_rows=True,

@@ -44,6 +44,8 @@ class Verdict:
             tenant's own schema has them.
         placeholders: the highest placeholder number.
         defines: CREATE, ALTER or DROP when it changes what there is, CREATE AS when it also runs a query, else "".
+        fields: every f of an x.f, which is a call where x has no column f; whoever runs the statement must make sure
+            that no extension has such a function.
         untyped: placeholders for which PostgreSQL can infer no type from the context.
         writes: False when the statement only reads.
         returns_rows: whether the statement has a result.
@@ -56,6 +58,7 @@ class Verdict:
     own_functions: frozenset[str]
     placeholders: int
     defines: str
+    fields: frozenset[str]
     untyped: frozenset[int]
     writes: bool
     returns_rows: bool
@@ -81,6 +84,7 @@ def validate(sql: str, tenant: Tenant, limits: Limits = DEFAULT) -> Verdict:
         own_functions=outcome.own_functions,
         placeholders=outcome.placeholders,
         defines=outcome.defines,
+        fields=outcome.fields,
         untyped=outcome.untyped,
         writes=outcome.writes,
         returns_rows=outcome.returns_rows,

@@ -28,6 +28,7 @@ class Analysis:
     advances_sequence: bool
     placeholders: int
     defines: str
+    fields: frozenset[str]
     untyped: frozenset[int]
     writes: bool
     returns_rows: bool
@@ -72,6 +73,7 @@ def _analysis(statement: Statement) -> Analysis:
         advances_sequence=statement.advances_sequence,
         placeholders=statement.placeholders,
         defines=statement.defines,
+        fields=frozenset(statement.fields),
         untyped=frozenset(statement.untyped),
         writes=statement.writes,
         returns_rows=statement.returns_rows,

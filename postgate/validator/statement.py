@@ -59,6 +59,7 @@ class Statement:
         self.advances_sequence = False
         self.placeholders = 0
         self.defines = ""
+        self.fields: set[str] = set()
         self.untyped: set[int] = set()
         self.writes = False
         self.returns_rows = False

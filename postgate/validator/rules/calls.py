@@ -125,6 +125,8 @@ def _judge_field(statement: Statement, field: exp.Expression) -> None:
         or (name.lstrip("_").startswith("pg_") and name not in ALLOWED_FUNCTIONS)
     ):
         _refuse(statement, field, name)
+    if isinstance(field, exp.Identifier) and name not in EXTENSION_FUNCTIONS:
+        statement.fields.add(name)
 
 
 def _schema(call: exp.Anonymous) -> str | None:
