@@ -83,6 +83,8 @@ CONSTRUCTS = {
     "defaults": ("CREATE TABLE t (a int DEFAULT ", "nextval('s')", "+", ")"),
     "nested subscripts": ("SELECT ", "a[a[a[a[1]]]]", ",", ""),
     "nested groups": ("SELECT ", "((((((((((((((((1))))))))))))))))", ",", ""),
+    "deeply nested groups": ("SELECT ", "(" * 120 + "1" + ")" * 120, ",", ""),
+    "deeply nested queries": ("SELECT ", "(" * 120 + "SELECT 1" + ")" * 120, ",", ""),
     "CASTs in a chain": ("SELECT a", "::me.t", "", ""),
 }
 DEEP = {

@@ -130,7 +130,9 @@ OPTIONS_WITH_NAMES = frozenset(
 def is_option(node: exp.Expression) -> bool:
     """Options of a range type or a sequence, which PostgreSQL's tree has as bare strings or as types."""
     option = node.find_ancestor(exp.Property)
-    return option is not None and option.this is not None and option.this.name in OPTIONS_WITH_NAMES
+    # LIKE has a table there.
+    named = option is not None and option.this is not None and not isinstance(option.this, exp.Table)
+    return named and option.this.name in OPTIONS_WITH_NAMES
 
 
 def functions(root: exp.Expression) -> set[tuple[str, ...]]:

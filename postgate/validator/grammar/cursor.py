@@ -96,6 +96,8 @@ class Cursor(PostgresParser):
     def reset(self) -> None:
         super().reset()
         self._depth = 0
+        self._parentheses_end = 0
+        self._is_query_inside = False
 
     def _advance(self, times: int = 1) -> None:
         index = self._index + times

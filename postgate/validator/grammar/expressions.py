@@ -56,13 +56,18 @@ class ExpressionGrammar(TypeGrammar):
 
     def _at_query_in_parentheses(self) -> bool:
         """Whether the parentheses that come next begin with a query; PostgreSQL decides by the same words."""
-        ahead = 0
-        while self._peek(ahead).kind == "(":
-            ahead += 1
-            if ahead > self.nesting_limit:
-                self._refuse_depth()
-        token = self._peek(ahead)
-        return ahead > 0 and self._begins_query(token, self._peek(ahead + 1))
+        if self._curr.kind != "(":
+            return False
+        # All parentheses in a row have the same inside, so one look is enough for them.
+        if self._index >= self._parentheses_end:
+            ahead = 1
+            while self._peek(ahead).kind == "(":
+                ahead += 1
+                if ahead > self.nesting_limit:
+                    self._refuse_depth()
+            self._parentheses_end = self._index + ahead
+            self._is_query_inside = self._begins_query(self._peek(ahead), self._peek(ahead + 1))
+        return self._is_query_inside
 
     def _begins_query(self, token: Any, following: Any) -> bool:
         if token.kind != "IDENT" or token.value not in _QUERY_WORDS:
