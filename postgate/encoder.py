@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from postgate.catalog import INT2VECTOR, OIDVECTOR, Type
+from postgate.postgres.catalog import INT2VECTOR, OIDVECTOR, Type
 
 Encode = Callable[[bytes], bytes]
 NULL = b"null"

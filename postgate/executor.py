@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
-from postgate.catalog import Catalog
 from postgate.errors import (
     DatabaseError,
     DatabaseNotFound,
@@ -21,15 +20,16 @@ from postgate.errors import (
     Unavailable,
 )
 from postgate.parameters import Key, ParameterTypes, dump, type_of, types_of
-from postgate.pipeline import Command, ConnectionLost, Pipeline, ServerError
+from postgate.postgres.catalog import Catalog
+from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, ServerError
 from postgate.rows import Limits, Rows
 from postgate.session import TEXT, entrance
 
 if TYPE_CHECKING:
     from postgate.body import Statement
-    from postgate.catalog import Type
     from postgate.config import Config
-    from postgate.pools import Backend, Connection, Pools
+    from postgate.postgres.catalog import Type
+    from postgate.postgres.pools import Backend, Connection, Pools
     from postgate.registry import Access
     from postgate.validator import Verdict
 

@@ -6,7 +6,7 @@ from postgate.body import Statement
 from postgate.config import Config
 from postgate.errors import ParseError, Unavailable
 from postgate.executor import Executor, StaleAccess
-from postgate.pools import Pools
+from postgate.postgres.pools import Pools
 from postgate.registry import Access, Registry
 from postgate.rows import Rows
 from postgate.usage import Usage

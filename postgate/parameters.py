@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from postgate.body import Number
-from postgate.catalog import Type
 from postgate.errors import ParseError
+from postgate.postgres.catalog import Type
 
 BOOL, INT8, TEXT, NUMERIC, JSON, JSONB = 16, 20, 25, 1700, 114, 3802
 INFERRED = 0

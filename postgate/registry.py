@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from postgate.errors import DatabaseNotFound, Timeout, Unauthorized, Unavailable
-from postgate.pipeline import Command, ConnectionLost, Pipeline, ServerError
-from postgate.pools import Backend, Pools
+from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, ServerError
+from postgate.postgres.pools import Backend, Pools
 from postgate.validator import Tenant
 
 REMEMBERED_TOKENS = 10_000

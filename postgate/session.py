@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from postgate.pipeline import Command
+from postgate.postgres.pipeline import Command
 
 if TYPE_CHECKING:
     from postgate.registry import Access

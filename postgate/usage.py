@@ -8,8 +8,8 @@ import time
 from threading import Event, Lock, Thread
 
 from postgate.errors import PostgateError
-from postgate.pipeline import Command, ConnectionLost, Pipeline, ServerError
-from postgate.pools import Pools
+from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, ServerError
+from postgate.postgres.pools import Pools
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from postgate import migrate
 from postgate.cluster import Cluster
 from postgate.config import Config
 from postgate.errors import Unavailable
-from postgate.pools import FAIL_FAST_S, Backend, Pools
+from postgate.postgres.pools import FAIL_FAST_S, Backend, Pools
 
 RECOVERY_S = 2.0
 

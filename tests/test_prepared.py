@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from service import Service
 
-from postgate.prepared import Prepared
+from postgate.postgres.prepared import Prepared
 
 READ = "SELECT * FROM t WHERE a = $1"
 CHANGES = {

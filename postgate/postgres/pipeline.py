@@ -19,7 +19,7 @@ from psycopg.pq import ExecStatus
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
-    from postgate.pools import Connection
+    from postgate.postgres.pools import Connection
 
 # How long the server may take to confirm that it has cancelled a statement.
 CANCEL_S = 5.0

@@ -8,8 +8,8 @@ from threading import Lock
 
 from psycopg.postgres import types
 
-from postgate.pipeline import Command, Pipeline
-from postgate.pools import Connection
+from postgate.postgres.pipeline import Command, Pipeline
+from postgate.postgres.pools import Connection
 
 LOOKUP_S = 10.0
 REMEMBERED_TYPES = 10_000

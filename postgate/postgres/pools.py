@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from postgate.config import Config
 from postgate.conninfo import explain, is_malformed
 from postgate.errors import DatabaseNotFound, PostgateError, Unavailable
-from postgate.prepared import Prepared
+from postgate.postgres.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
