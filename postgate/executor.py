@@ -22,7 +22,7 @@ from postgate.errors import (
 from postgate.parameters import Key, ParameterTypes, dump, type_of, types_of
 from postgate.postgres.catalog import Catalog
 from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, ServerError
-from postgate.rows import Limits, Rows
+from postgate.results.rows import Limits, Rows
 from postgate.session import TEXT, entrance
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from postgate.errors import ParseError, Unavailable
 from postgate.executor import Executor, StaleAccess
 from postgate.postgres.pools import Pools
 from postgate.registry import Access, Registry
-from postgate.rows import Rows
+from postgate.results.rows import Rows
 from postgate.usage import Usage
 from postgate.validator import Limits, Tenant, Verdict, validate
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, request
 
-from postgate import auth, body, encoder
+from postgate import auth, body
 from postgate.errors import BodyTooLarge
 from postgate.gateway import Gateway
+from postgate.results import objects
 
 # A body that is too large is read to its end up to so many times the limit; then the connection is cut.
 MOST_DISCARDED = 4
@@ -21,7 +22,7 @@ def query() -> Response:
     access = gateway.authenticate(auth.token_hash(request.headers.get("Authorization")))
     statement = body.read(_body(gateway.config.max_body_bytes))
     rows = gateway.run(access, statement)
-    return Response(encoder.envelope(rows.chunks, rows.count), mimetype="application/json")
+    return Response(objects.envelope(rows.chunks, rows.count), mimetype="application/json")
 
 
 def _body(limit: int) -> bytes:

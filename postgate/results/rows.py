@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postgate.encoder import RowEncoder, encoder_of
 from postgate.errors import ParseError, ResultTooLarge, RowLimitExceeded
 from postgate.postgres.catalog import Catalog
+from postgate.results.objects import RowEncoder, encoder_of
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
