@@ -19,11 +19,11 @@ from postgate.errors import (
     Unauthorized,
     Unavailable,
 )
-from postgate.parameters import Key, ParameterTypes, dump, type_of, types_of
+from postgate.executor.parameters import Key, ParameterTypes, dump, type_of, types_of
+from postgate.executor.prologue import TEXT, entrance
 from postgate.postgres.catalog import Catalog
 from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, ServerError
 from postgate.results.rows import Limits, Rows
-from postgate.session import TEXT, entrance
 
 if TYPE_CHECKING:
     from postgate.body import Statement
