@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from postgate.access.registry import Access, Registry
+from postgate.access.usage import Usage
 from postgate.body import Statement
 from postgate.config import Config
 from postgate.errors import ParseError, Unavailable
 from postgate.executor import Executor, StaleAccess
 from postgate.postgres.pools import Pools
-from postgate.registry import Access, Registry
 from postgate.results.rows import Rows
-from postgate.usage import Usage
 from postgate.validator import Limits, Tenant, Verdict, validate
 
 # A token that changes faster than it can be looked up is being rewritten all the time.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, request
 
-from postgate import auth, body
+from postgate import body
+from postgate.access import tokens
 from postgate.errors import BodyTooLarge
 from postgate.gateway import Gateway
 from postgate.results import objects
@@ -19,7 +20,7 @@ bp = Blueprint("query", __name__)
 @bp.post("/query", provide_automatic_options=False)
 def query() -> Response:
     gateway: Gateway = current_app.extensions["postgate"]
-    access = gateway.authenticate(auth.token_hash(request.headers.get("Authorization")))
+    access = gateway.authenticate(tokens.token_hash(request.headers.get("Authorization")))
     statement = body.read(_body(gateway.config.max_body_bytes))
     rows = gateway.run(access, statement)
     return Response(objects.envelope(rows.chunks, rows.count), mimetype="application/json")

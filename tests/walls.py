@@ -16,8 +16,8 @@ import pytest
 from sample import text
 from service import ALL, Answer, Service, Tenant, a_service
 
+from postgate.access.registry import Access
 from postgate.body import Statement
-from postgate.registry import Access
 from postgate.validator import Verdict
 from postgate.validator.lexer import LexError, tokenize
 

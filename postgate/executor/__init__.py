@@ -26,11 +26,11 @@ from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, Server
 from postgate.results.rows import Limits, Rows
 
 if TYPE_CHECKING:
+    from postgate.access.registry import Access
     from postgate.body import Statement
     from postgate.config import Config
     from postgate.postgres.catalog import Type
     from postgate.postgres.pools import Backend, Connection, Pools
-    from postgate.registry import Access
     from postgate.validator import Verdict
 
 # What the server and the connection may take on top of the statement's own time.

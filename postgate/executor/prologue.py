@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from postgate.postgres.pipeline import Command
 
 if TYPE_CHECKING:
-    from postgate.registry import Access
+    from postgate.access.registry import Access
 
 TEXT, INT4 = 25, 23
 _ENTER = b"SELECT postgate_internal.enter($1, $2, $3, $4)"
