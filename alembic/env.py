@@ -1,12 +1,12 @@
-"""Alembic's entry: runs the revisions on the connection that postgate.migrate hands over, or opens its own."""
+"""Alembic's entry: runs the revisions on the connection that postgate.metadata.migrate hands over, or opens its own."""
 
 import os
 
 from alembic import context
 from sqlalchemy import Connection
 
-from postgate import migrate
-from postgate.models import Base
+from postgate.metadata import migrate
+from postgate.metadata.models import Base
 
 
 def _ours(name: str | None, kind: str, parents: object) -> bool:

@@ -1,7 +1,7 @@
 """${message}."""
 
 from alembic import op
-from postgate.migrate import execute_file
+from postgate.metadata.migrate import execute_file
 
 revision = "${up_revision}"
 down_revision = ${repr(down_revision).replace("'", '"')}

@@ -15,8 +15,9 @@ from uuid import UUID
 import click
 import psycopg
 
-from postgate import doctor, embedded, migrate, protections
+from postgate import embedded
 from postgate.conninfo import explain, is_malformed
+from postgate.metadata import doctor, migrate, protections
 
 if TYPE_CHECKING:
     from postgate.config import Config

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
-from postgate import create_app, embedded, health, migrate, protections, query
+from postgate import create_app, embedded, health, query
 from postgate.config import Config, ConfigError
+from postgate.metadata import migrate, protections
 
 if TYPE_CHECKING:
     from flask import Flask

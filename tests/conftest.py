@@ -14,7 +14,8 @@ import walls
 from psycopg.conninfo import make_conninfo
 from service import Service, a_service
 
-from postgate import embedded, migrate
+from postgate import embedded
+from postgate.metadata import migrate
 
 TENANT_ROLES = """
     SELECT DISTINCT r.rolname FROM pg_shdepend AS s JOIN pg_roles AS r ON r.oid = s.refobjid

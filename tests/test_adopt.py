@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from catalog import schema_of
 
-from postgate import migrate
+from postgate.metadata import migrate
 
 SHOP = UUID("11111111-1111-1111-1111-111111111111")
 SCHEMA = f"tenant_{SHOP.hex}_shop"

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from postgate import migrate
-from postgate.protections import PROTECTIONS
+from postgate.metadata import migrate
+from postgate.metadata.protections import PROTECTIONS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 POSTGATE = [sys.executable, "-m", "postgate"]

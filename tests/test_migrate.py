@@ -13,8 +13,8 @@ from catalog import schema_of
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from service import a_service
 
-from postgate import migrate
-from postgate.models import Base
+from postgate.metadata import migrate
+from postgate.metadata.models import Base
 
 
 def test_up_down_and_up_again_ends_in_the_same_schema(empty: str) -> None:
@@ -93,7 +93,7 @@ def test_settings_of_the_role_do_not_stop_a_migration(empty: str) -> None:
 def test_the_migration_does_not_configure_logging(empty: str) -> None:
     code = """
 import logging, sys
-from postgate import migrate
+from postgate.metadata import migrate
 migrate.upgrade(sys.argv[1])
 assert not logging.getLogger().handlers and logging.getLogger().level == logging.WARNING
 assert all(type(handler) is logging.NullHandler for handler in logging.getLogger("alembic").handlers)

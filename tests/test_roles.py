@@ -13,7 +13,7 @@ from conftest import a_database
 from psycopg.conninfo import make_conninfo
 from service import ALL, DML, Answer, Service, Tenant
 
-from postgate import migrate, protections
+from postgate.metadata import migrate, protections
 
 TENANT_ROLES = "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s) ORDER BY 1"
 

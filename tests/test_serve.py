@@ -20,8 +20,8 @@ from psycopg.conninfo import make_conninfo
 from service import Service
 from test_cli import environment
 
-from postgate import migrate
 from postgate.cluster import Cluster
+from postgate.metadata import migrate
 
 ROOT = Path(__file__).parents[1]
 START_S = 30.0

@@ -10,7 +10,7 @@ from service import Service
 from test_cli import environment
 from test_serve import running
 
-from postgate import migrate
+from postgate.metadata import migrate
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("postgate", "alembic", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")

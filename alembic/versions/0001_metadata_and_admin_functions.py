@@ -8,7 +8,7 @@ from alembic import op
 from psycopg.errors import InvalidFunctionDefinition
 from sqlalchemy.exc import DBAPIError
 
-from postgate.migrate import execute_file, execute_text, read_sql
+from postgate.metadata.migrate import execute_file, execute_text, read_sql
 
 revision = "0001"
 down_revision = None

@@ -1,12 +1,12 @@
 """Roles for tenants, and a database that lets them do no more than their tokens say.
 
-The tenants that stand are given their roles afterwards, one transaction each (postgate.migrate). Workers of the
+The tenants that stand are given their roles afterwards, one transaction each (postgate.metadata.migrate). Workers of the
 previous revision go on serving meanwhile with postgate_internal.enter(text, text, integer), which stays for them.
 """
 
 from alembic import op
 
-from postgate.migrate import execute_file, execute_text
+from postgate.metadata.migrate import execute_file, execute_text
 
 revision = "0002"
 down_revision = "0001"

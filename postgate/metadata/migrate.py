@@ -189,7 +189,7 @@ def read_sql(revision: str, name: str) -> str:
 
 def scripts() -> Path:
     """Where the revisions are: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "alembic"
 

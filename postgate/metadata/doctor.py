@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from postgate import migrate, protections
 from postgate.conninfo import explain
+from postgate.metadata import migrate, protections
 
 OLDEST = 150000
 

@@ -1,0 +1,1 @@
+"""The metadata tables, their migrations, and whether the second wall stands."""
