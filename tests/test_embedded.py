@@ -12,9 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from postgate import cluster
-from postgate.account import Account
-from postgate.embedded import EmbeddedError, running
+from postgate.embedded import EmbeddedError, cluster, running
+from postgate.embedded.account import Account
 
 USE = """
 import sys, time

@@ -14,8 +14,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from service import Answer, Service, Tenant, a_service
 
-from postgate.cluster import Cluster
 from postgate.config import Config
+from postgate.embedded.cluster import Cluster
 from postgate.errors import Unavailable
 from postgate.metadata import migrate
 from postgate.postgres.pools import FAIL_FAST_S, Backend, Pools

@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 from service import Service
 from test_cli import environment
 
-from postgate.cluster import Cluster
+from postgate.embedded.cluster import Cluster
 from postgate.metadata import migrate
 
 ROOT = Path(__file__).parents[1]

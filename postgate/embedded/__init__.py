@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postgate.cluster import NAME, Cluster, EmbeddedError
+from postgate.embedded.cluster import NAME, Cluster, EmbeddedError
 
 if TYPE_CHECKING:
     from postgate.config import Config

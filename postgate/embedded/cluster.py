@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from postgate.account import Account
+from postgate.embedded.account import Account
 
 NAME = "postgate"
 PORT = 5432
