@@ -1,6 +1,6 @@
 """`gunicorn postgate.wsgi:app` in this directory: the same settings as `postgate serve`, from the environment."""
 
-from postgate import server
+from postgate.server import gunicorn, prepare
 
-globals().update(server.settings(server.configured()))
-globals().update(server.hooks())
+globals().update(gunicorn.settings(prepare.configured()))
+globals().update(gunicorn.hooks())

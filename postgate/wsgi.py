@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from postgate import create_app, server
+from postgate.app import create_app
+from postgate.server import prepare
 
-app = create_app(server.prepared(server.configured()))
+app = create_app(prepare.in_background(prepare.configured()))

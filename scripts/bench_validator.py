@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pglast
 
-from postgate.server import settle_garbage_collection
+from postgate.server.gunicorn import settle_garbage_collection
 from postgate.validator import Tenant, validate
 from postgate.validator.analysis import Analysis, analyse
 from postgate.validator.lexer import LexError, tokenize

@@ -15,7 +15,7 @@ import psycopg
 from flask import Flask
 from werkzeug.serving import make_server
 
-from postgate import create_app
+from postgate.app import create_app
 from postgate.config import Config
 
 ADMIN = UUID(int=0)

@@ -53,7 +53,7 @@ def test_current_is_none_then_head(empty: str) -> None:
 
 
 def test_many_processes_at_once_migrate_once(empty: str) -> None:
-    code = "import sys; from postgate import migrate; migrate.upgrade(sys.argv[1])"
+    code = "import sys; from postgate.metadata import migrate; migrate.upgrade(sys.argv[1])"
     processes = [subprocess.Popen([sys.executable, "-c", code, empty], stderr=subprocess.PIPE) for _ in range(4)]
     errors = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, errors
@@ -103,7 +103,7 @@ assert all(type(handler) is logging.NullHandler for handler in logging.getLogger
 
 
 def test_the_scripts_are_found_from_any_directory(empty: str, tmp_path: Path) -> None:
-    code = "import sys; from postgate import migrate; migrate.upgrade(sys.argv[1])"
+    code = "import sys; from postgate.metadata import migrate; migrate.upgrade(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, empty], cwd=tmp_path, check=True)
 
 

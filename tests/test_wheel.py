@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_migrates_and_serves(installed: Path, empty: str, tmp_path: Path) -> None:
-    imported = [sys.executable, "-c", "import postgate.server; print(postgate.__file__)"]
+    imported = [sys.executable, "-c", "import postgate.server.gunicorn, postgate; print(postgate.__file__)"]
     loaded = subprocess.run(imported, cwd=tmp_path, env=environment(PYTHONPATH=str(installed)), stdout=subprocess.PIPE)
     assert loaded.stdout.decode().startswith(str(installed))
     command = [sys.executable, "-m", "postgate", "serve"]

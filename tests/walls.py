@@ -17,7 +17,7 @@ from sample import text
 from service import ALL, Answer, Service, Tenant, a_service
 
 from postgate.access.registry import Access
-from postgate.body import Statement
+from postgate.api.body import Statement
 from postgate.validator import Verdict
 from postgate.validator.lexer import LexError, tokenize
 

@@ -1,6 +1,6 @@
 """Roles for tenants, and a database that lets them do no more than their tokens say.
 
-The tenants that stand are given their roles afterwards, one transaction each (postgate.metadata.migrate). Workers of the
+The tenants that stand are given their roles afterwards, one transaction each (metadata.migrate). Workers of the
 previous revision go on serving meanwhile with postgate_internal.enter(text, text, integer), which stays for them.
 """
 

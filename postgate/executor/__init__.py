@@ -27,7 +27,7 @@ from postgate.results.rows import Limits, Rows
 
 if TYPE_CHECKING:
     from postgate.access.registry import Access
-    from postgate.body import Statement
+    from postgate.api.body import Statement
     from postgate.config import Config
     from postgate.postgres.catalog import Type
     from postgate.postgres.pools import Backend, Connection, Pools

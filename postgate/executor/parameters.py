@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from postgate.body import Number
+from postgate.api.body import Number
 from postgate.errors import ParseError
 from postgate.postgres.catalog import Type
 

@@ -11,8 +11,8 @@ import psycopg
 from psycopg import sql
 
 from postgate.conninfo import explain
+from postgate.operations import OPERATIONS
 
-ALL = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP")
 BY_SUPERUSER = "have a superuser run `postgate migrate --gateway ROLE`, with the role that postgate logs in as"
 ALLOWED = "POSTGATE_ALLOW_UNPROTECTED=true serves all the same"
 TIMEOUT_MS = 10_000
@@ -40,7 +40,7 @@ class Protection:
     loss: str
     remedy: str = BY_SUPERUSER
     reaches: bool = False
-    operations: tuple[str, ...] = ALL
+    operations: tuple[str, ...] = OPERATIONS
     defines: str = ""
     open_answer: str | None = None
 
@@ -188,7 +188,7 @@ class _Trial:
         self._own_id, own = self._tenant()
         victim_id, victim = self._tenant()
         for database, schema, table in ((self._own_id, own, "t (a int)"), (victim_id, victim, "secrets (secret text)")):
-            self._enter(database, ALL, "CREATE")
+            self._enter(database, OPERATIONS, "CREATE")
             connection.execute(f"CREATE TABLE {schema}.{table}".encode())
             connection.execute("RESET SESSION AUTHORIZATION")
             connection.execute("RESET ROLE")

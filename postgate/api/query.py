@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, request
 
-from postgate import body
 from postgate.access import tokens
+from postgate.api import body
+from postgate.api.answers import HEADERS
 from postgate.errors import BodyTooLarge
-from postgate.gateway import Gateway
 from postgate.results import objects
+from postgate.service import Service
 
 # A body that is too large is read to its end up to so many times the limit; then the connection is cut.
 MOST_DISCARDED = 4
@@ -19,11 +20,11 @@ bp = Blueprint("query", __name__)
 
 @bp.post("/query", provide_automatic_options=False)
 def query() -> Response:
-    gateway: Gateway = current_app.extensions["postgate"]
-    access = gateway.authenticate(tokens.token_hash(request.headers.get("Authorization")))
-    statement = body.read(_body(gateway.config.max_body_bytes))
-    rows = gateway.run(access, statement)
-    return Response(objects.envelope(rows.chunks, rows.count), mimetype="application/json")
+    service: Service = current_app.extensions["postgate"]
+    access = service.authenticate(tokens.token_hash(request.headers.get("Authorization")))
+    statement = body.read(_body(service.config.max_body_bytes))
+    rows = service.run(access, statement)
+    return Response(objects.envelope(rows.chunks, rows.count), headers=HEADERS, mimetype="application/json")
 
 
 def _body(limit: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postgate.access.registry import Access, Registry
 from postgate.access.usage import Usage
-from postgate.body import Statement
+from postgate.api.body import Statement
 from postgate.config import Config
 from postgate.errors import ParseError, Unavailable
 from postgate.executor import Executor, StaleAccess
@@ -16,7 +16,7 @@ from postgate.validator import Limits, Tenant, Verdict, validate
 MOST_LOOKUPS = 5
 
 
-class Gateway:
+class Service:
     """All that a worker process holds: its pools and what it remembers."""
 
     def __init__(self, config: Config) -> None:

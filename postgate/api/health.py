@@ -2,9 +2,11 @@
 
 from flask import Blueprint, Response
 
+from postgate.api.answers import HEADERS
+
 bp = Blueprint("health", __name__)
 
 
 @bp.get("/health", provide_automatic_options=False)
 def health() -> Response:
-    return Response(b'{"status":"ok"}', mimetype="application/json")
+    return Response(b'{"status":"ok"}', headers=HEADERS, mimetype="application/json")

@@ -1,0 +1,32 @@
+"""The WSGI application: Flask with the two endpoints, and the service behind them."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+
+from postgate.api import answers, health, query
+from postgate.config import Config, ConfigError
+from postgate.service import Service
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The WSGI application, by default with the settings of the environment.
+
+    Nothing is connected before the first request, so the process may fork after this. The config must name a
+    database: running the embedded one is the business of whoever starts the application.
+
+    Raises:
+        ConfigError: a setting is wrong, or no database is named.
+    """
+    config = config or Config.from_env(os.environ)
+    if config.conninfo is None:
+        raise ConfigError("DATABASE_URL is not set")
+    app = Flask("postgate", static_folder=None)
+    app.url_map.merge_slashes = False
+    app.extensions["postgate"] = Service(config)
+    app.register_blueprint(health.bp)
+    app.register_blueprint(query.bp)
+    app.register_error_handler(Exception, answers.refusal)
+    return app

@@ -1,0 +1,1 @@
+"""What happens is told here: for now the log."""

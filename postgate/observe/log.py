@@ -1,0 +1,15 @@
+"""The log: one handler on stderr, for everything below the logger "postgate"."""
+
+import logging
+
+
+def configure_logging(level: str) -> None:
+    """Log to stderr from `level` on (debug, info, warning, error or critical)."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    log = logging.getLogger("postgate")
+    log.handlers = [handler]
+    log.setLevel(level.upper())
+    log.propagate = False
+    # Our own pools say it once, in one line, and without the address of a tenant's server.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)

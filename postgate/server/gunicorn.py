@@ -1,0 +1,124 @@
+"""gunicorn: what it is told, by `postgate serve` and by gunicorn.conf.py, and what its processes do at their start."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+
+from postgate import embedded
+from postgate.app import create_app
+from postgate.config import Config, ConfigError
+from postgate.metadata import migrate, protections
+from postgate.observe.log import configure_logging
+from postgate.server import prepare, signals
+from postgate.server.first_steps import first_steps
+
+
+def serve(config: Config) -> None:
+    """Serve until interrupted; the embedded database, if it is used, is stopped after the last worker."""
+    configure_logging(config.log_level)
+    with embedded.database(config) as conninfo:
+        ready = prepare.ready(config, conninfo, _report_line)
+        _Gunicorn(ready, first_steps(ready, config)).run()
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """gunicorn's settings that follow from ours."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return {
+        "bind": f"{host}:{config.port}",
+        "worker_class": "gthread",
+        "workers": config.workers,
+        "threads": config.threads,
+        "keepalive": 75,
+        # A request that runs when the service is stopped may use its whole time.
+        "graceful_timeout": config.statement_timeout_ms // 1000 + 5,
+        "loglevel": config.log_level,
+        "post_fork": _boot_worker,
+        "post_worker_init": _settle_worker,
+        "control_socket_disable": True,
+        "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+    }
+
+
+def hooks() -> dict[str, Callable[[Any], None]]:
+    """For gunicorn.conf.py: the master makes the database ready, and its workers inherit where it is."""
+    running = ExitStack()
+    lines: list[str] = []
+
+    def on_starting(_arbiter: object) -> None:
+        signals.end_on_signals()
+        # Not every way out of gunicorn calls on_exit.
+        atexit.register(running.close)
+        try:
+            config = Config.from_env(os.environ)
+            configure_logging(config.log_level)
+            ready = prepare.ready(config, running.enter_context(embedded.database(config)), _report_line)
+            lines.append(first_steps(ready, config))
+        except (ConfigError, migrate.MigrationError, protections.Unprotected, embedded.EmbeddedError) as error:
+            raise SystemExit(f"Error: {error}") from None
+        os.environ |= {"DATABASE_URL": ready.conninfo or "", "POSTGATE_SKIP_MIGRATIONS": "true"}
+
+    def when_ready(_arbiter: object) -> None:
+        _when_ready("".join(lines))
+
+    def on_exit(_arbiter: object) -> None:
+        running.close()
+
+    return {"on_starting": on_starting, "when_ready": when_ready, "on_exit": on_exit}
+
+
+def settle_garbage_collection() -> None:
+    """A parse makes many objects that live until its end: to look among them for garbage doubles its time."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    """gunicorn in this process, configured by us alone."""
+
+    def __init__(self, config: Config, hint: str) -> None:
+        self._config = config
+        self._hint = hint
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {**settings(self._config), "when_ready": lambda _: _when_ready(self._hint)}.items():
+            # Older versions lack some.
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._config)
+
+
+def _when_ready(hint: str) -> None:
+    signals.stop_gracefully_on_interrupt()
+    _report(hint)
+
+
+def _boot_worker(_arbiter: object, _worker: object) -> None:
+    signals.die_of_signals()
+
+
+def _settle_worker(_worker: object) -> None:
+    signals.leave_interrupts_to_the_master()
+    settle_garbage_collection()
+
+
+def _report(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _report_line(line: str) -> None:
+    _report(line + "\n")

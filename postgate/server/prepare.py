@@ -1,0 +1,91 @@
+"""A database that is ready to be served: reachable, migrated, and with its tenants kept apart."""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Event, Thread
+from time import sleep
+
+from postgate import embedded
+from postgate.config import Config, ConfigError
+from postgate.metadata import migrate, protections
+from postgate.observe.log import configure_logging
+
+log = logging.getLogger("postgate")
+
+# How long a server that imports the application waits for it, so that a reachable database is migrated before the
+# first request.
+PREPARATION_S = 5.0
+# The pause after a failed migration.
+RETRY_S = 5.0
+
+
+def configured() -> Config:
+    """The config of the environment, or the end of the process with one line."""
+    try:
+        return Config.from_env(os.environ)
+    except ConfigError as error:
+        raise SystemExit(f"Error: {error}") from None
+
+
+def ready(config: Config, conninfo: str, report: Callable[[str], None]) -> Config:
+    """Wait for the database, migrate it, and see that no tenant could reach another there.
+
+    Args:
+        report: takes a line for each failed attempt to connect.
+
+    Raises:
+        MigrationError: the database cannot be migrated.
+        Unprotected: one tenant could reach another, and the settings do not allow that.
+    """
+    migrate.wait_for_database(conninfo, report)
+    if not config.skip_migrations:
+        migrate.upgrade(conninfo)
+    if not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
+        protections.require(conninfo)
+    return dataclasses.replace(config, conninfo=conninfo, skip_migrations=True)
+
+
+def in_background(config: Config) -> Config:
+    """For WSGI servers that only import the application: start the embedded database, migrate in the background.
+
+    Until the migration is done the application answers 503.
+    """
+    configure_logging(config.log_level)
+    if config.conninfo is None:
+        running = ExitStack()
+        atexit.register(running.close)
+        config = dataclasses.replace(config, conninfo=running.enter_context(embedded.database(config)))
+    if not config.skip_migrations:
+        settled = Event()
+        Thread(target=_prepare, args=[config, settled], name="postgate-migration", daemon=True).start()
+        settled.wait(PREPARATION_S)
+    return config
+
+
+def _prepare(config: Config, settled: Event) -> None:
+    """`settled` is set when the database is ready, or known not to be."""
+
+    def report(line: str) -> None:
+        settled.set()
+        log.warning(line)
+
+    while True:
+        try:
+            ready(config, config.conninfo or "", report)
+            settled.set()
+            return
+        except migrate.MigrationError as error:
+            report(f"the database cannot be migrated: {error}")
+        except protections.Unprotected as error:
+            report(str(error))
+            # The server that has imported us knows what to do without a worker; we must not go on as one.
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        sleep(RETRY_S)
