@@ -15,8 +15,8 @@ import pglast
 from postgate.server.gunicorn import settle_garbage_collection
 from postgate.validator import Tenant, validate
 from postgate.validator.analysis import Analysis, analyse
-from postgate.validator.lexer import LexError, tokenize
 from postgate.validator.limits import Limits
+from postgate.validator.reading.lexer import LexError, tokenize
 
 # Each is a beginning, what is repeated with its number for #, what stands between, and an end.
 CONSTRUCTS = {

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-TARGET = Path(__file__).parent.parent / "postgate" / "validator"
+TARGET = Path(__file__).parent.parent / "postgate" / "validator" / "lists"
 
 QUERY = """
     SELECT proname, provolatile, coalesce(obj_description(oid, 'pg_proc'), ''), ARRAY(

@@ -1,4 +1,4 @@
-"""Write postgate/validator/keywords.txt from running servers, one of every supported version.
+"""Write postgate/validator/lists/keywords.txt from running servers, one of every supported version.
 
 Usage: python scripts/generate_keywords.py CONNINFO...
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-TARGET = Path(__file__).parent.parent / "postgate" / "validator" / "keywords.txt"
+TARGET = Path(__file__).parent.parent / "postgate" / "validator" / "lists" / "keywords.txt"
 # From the most to the least restricted; where versions differ, the most restricted one counts.
 CATEGORIES = "RTCU"
 QUERY = "SELECT word, catcode, barelabel FROM pg_get_keywords()"

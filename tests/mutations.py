@@ -3,8 +3,8 @@
 import random
 from collections.abc import Iterator
 
-from postgate.validator.keywords import KEYWORDS
-from postgate.validator.lexer import LexError, tokenize
+from postgate.validator.lists.keywords import KEYWORDS
+from postgate.validator.reading.lexer import LexError, tokenize
 
 
 def mutations(statements: list[str], count: int, seed: int) -> Iterator[str]:

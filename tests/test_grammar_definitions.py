@@ -15,8 +15,8 @@ from sqlglot import exp
 from postgate.validator.analysis import Analysis, Refusal, analyse
 from postgate.validator.dialect import parse
 from postgate.validator.grammar.cursor import GrammarError
-from postgate.validator.keywords import KEYWORDS
-from postgate.validator.lexer import LexError, tokenize
+from postgate.validator.lists.keywords import KEYWORDS
+from postgate.validator.reading.lexer import LexError, tokenize
 
 FIXTURES = Path(__file__).parent / "fixtures" / "grammar"
 MUTATIONS = 3_000

@@ -13,8 +13,8 @@ from shapes import our_shapes
 
 from postgate.validator.dialect import parse
 from postgate.validator.grammar.cursor import GrammarError
-from postgate.validator.keywords import KEYWORDS
-from postgate.validator.lexer import LexError, tokenize
+from postgate.validator.lists.keywords import KEYWORDS
+from postgate.validator.reading.lexer import LexError, tokenize
 from postgate.validator.rules.accounting import account_for_text
 from postgate.validator.statement import Statement
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pglast import ast, parse_sql
 from pglast.parser import ParseError, scan
 
-from postgate.validator.keywords import BARE_LABEL, COL_NAME, KEYWORDS, RESERVED, TYPE_FUNC_NAME, UNRESERVED
-from postgate.validator.lexer import LexError, Token, tokenize
+from postgate.validator.lists.keywords import BARE_LABEL, COL_NAME, KEYWORDS, RESERVED, TYPE_FUNC_NAME, UNRESERVED
+from postgate.validator.reading.lexer import LexError, Token, tokenize
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -19,7 +19,7 @@ from service import ALL, Answer, Service, Tenant, a_service
 from postgate.access.registry import Access
 from postgate.api.body import Statement
 from postgate.validator import Verdict
-from postgate.validator.lexer import LexError, tokenize
+from postgate.validator.reading.lexer import LexError, tokenize
 
 # POSTGATE_TEST_WALL=database, or =validator, runs the sample against that wall only.
 WALLS = tuple(filter(None, [os.environ.get("POSTGATE_TEST_WALL", "")])) or ("database", "validator")

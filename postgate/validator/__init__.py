@@ -11,7 +11,7 @@ from postgate.errors import ParseError
 from postgate.validator.analysis import Analysis, Refusal, analyse
 from postgate.validator.limits import DEFAULT
 from postgate.validator.limits import Limits as Limits
-from postgate.validator.places import placed
+from postgate.validator.reading.places import placed
 
 # Longer texts are mostly bulk inserts that never come again, and would fill the memory of a worker.
 _REMEMBERED_LENGTH = 8_192

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from postgate.validator.dialect import parse
 from postgate.validator.grammar.cursor import GrammarError
-from postgate.validator.lexer import LexError
 from postgate.validator.limits import DEFAULT, Limits
+from postgate.validator.reading.lexer import LexError
 from postgate.validator.rules import RULES
 from postgate.validator.statement import RuleError, Statement
 

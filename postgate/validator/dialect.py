@@ -8,8 +8,8 @@ from sqlglot.tokenizer_core import Token as SqlglotToken
 
 from postgate.validator.grammar.cursor import GrammarToken
 from postgate.validator.grammar.statements import StatementGrammar
-from postgate.validator.lexer import Token, tokenize
 from postgate.validator.limits import DEFAULT, Limits
+from postgate.validator.reading.lexer import Token, tokenize
 
 # A level of nesting takes up to twenty frames of the interpreter; the nesting limit keeps far below this.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))

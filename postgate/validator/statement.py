@@ -7,8 +7,8 @@ from typing import Any, NoReturn, TypeVar
 
 from sqlglot import exp
 
-from postgate.validator.lexer import Token
-from postgate.validator.places import placed
+from postgate.validator.reading.lexer import Token
+from postgate.validator.reading.places import placed
 
 _Node = TypeVar("_Node", bound=exp.Expression)
 

@@ -8,9 +8,9 @@ from sqlglot.parsers.postgres import PostgresParser
 from sqlglot.tokenizer_core import Token as SqlglotToken
 from sqlglot.tokenizer_core import TokenType
 
-from postgate.validator.lexer import Token
 from postgate.validator.limits import DEFAULT
-from postgate.validator.places import placed
+from postgate.validator.reading.lexer import Token
+from postgate.validator.reading.places import placed
 
 _Item = TypeVar("_Item")
 

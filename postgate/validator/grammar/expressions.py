@@ -5,7 +5,7 @@ from typing import Any
 from sqlglot import exp
 
 from postgate.validator.grammar.types import TypeGrammar
-from postgate.validator.keywords import COL_NAME, RESERVED, TYPE_FUNC_NAME
+from postgate.validator.lists.keywords import COL_NAME, RESERVED, TYPE_FUNC_NAME
 
 _QUERY_WORDS = frozenset({"select", "values", "with", "table"})
 _QUERY_CONTINUATIONS = frozenset({"union", "intersect", "except", "order", "limit", "offset", "fetch", "for"})

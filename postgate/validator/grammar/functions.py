@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from postgate.validator.grammar.calls import CallGrammar
-from postgate.validator.keywords import KEYWORDS
+from postgate.validator.lists.keywords import KEYWORDS
 
 _WITH_PRECISION = frozenset({"current_time", "current_timestamp", "localtime", "localtimestamp"})
 _FIELD_WORDS = frozenset({"year", "month", "day", "hour", "minute", "second"})

@@ -5,7 +5,7 @@ from typing import Any
 from sqlglot import exp
 
 from postgate.validator.grammar.productions import Productions
-from postgate.validator.keywords import BARE_LABEL, COL_NAME, KEYWORDS, RESERVED, TYPE_FUNC_NAME
+from postgate.validator.lists.keywords import BARE_LABEL, COL_NAME, KEYWORDS, RESERVED, TYPE_FUNC_NAME
 
 _NOT_COL_ID = TYPE_FUNC_NAME | RESERVED
 _NOT_TYPE_FUNCTION_NAME = COL_NAME | RESERVED

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from sqlglot import exp
 
 from postgate.validator.grammar.dml import DmlGrammar
-from postgate.validator.keywords import RESERVED
+from postgate.validator.lists.keywords import RESERVED
 
 _SEQUENCE_TYPES = frozenset({"smallint", "int", "integer", "bigint", "int2", "int4", "int8"})
 _SEQUENCE_LIMITS = frozenset({"cycle", "maxvalue", "minvalue"})

@@ -3,7 +3,7 @@
 from sqlglot import exp
 
 from postgate.validator.grammar.definitions import DefinitionGrammar
-from postgate.validator.keywords import RESERVED
+from postgate.validator.lists.keywords import RESERVED
 
 _ON = frozenset({"true", "on", "1"})
 _OFF = frozenset({"false", "off", "0"})

@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from postgate.validator.keywords import KEYWORDS
+from postgate.validator.lists.keywords import KEYWORDS
 from postgate.validator.statement import Statement
 
 _PLACED_KINDS = frozenset({"QIDENT", "SCONST", "BCONST", "XCONST", "ICONST", "FCONST", "PARAM"})

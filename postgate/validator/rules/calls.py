@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from postgate.validator.functions import (
+from postgate.validator.lists.functions import (
     ALLOWED_FUNCTIONS,
     EXTENSION_FUNCTIONS,
     REFUSED_FIELDS,

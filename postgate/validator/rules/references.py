@@ -7,7 +7,7 @@ value may only stand where it meets nothing that could.
 
 from sqlglot import exp
 
-from postgate.validator.functions import SEARCH_FUNCTIONS
+from postgate.validator.lists.functions import SEARCH_FUNCTIONS
 from postgate.validator.rules.names import judge_name_literal
 from postgate.validator.rules.types import NAME_TYPES
 from postgate.validator.statement import Statement

@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from postgate.validator.functions import SEARCH_FUNCTIONS
+from postgate.validator.lists.functions import SEARCH_FUNCTIONS
 from postgate.validator.rules.names import is_system_name, judge_name_literal
 from postgate.validator.statement import Statement
 

@@ -8,8 +8,8 @@ import re
 from typing import NamedTuple, NoReturn
 
 from postgate.validator.limits import DEFAULT, Limits
-from postgate.validator.places import placed
-from postgate.validator.strings import EscapeError, unescape_backslashes, unescape_unicode
+from postgate.validator.reading.places import placed
+from postgate.validator.reading.strings import EscapeError, unescape_backslashes, unescape_unicode
 
 _IDENTIFIER_BYTES = 63
 _LARGEST_INTEGER = 2**31 - 1

@@ -1,0 +1,1 @@
+"""From characters to tokens, exactly as PostgreSQL takes them."""
