@@ -1,13 +1,12 @@
 """sqlglot's postgres dialect, with PostgreSQL's own lexer and a grammar that loses nothing of what it reads."""
 
 import sys
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
-from sqlglot.tokenizer_core import Token as SqlglotToken
 
-from postgate.validator.grammar.cursor import GrammarToken
-from postgate.validator.grammar.statements import StatementGrammar
+from postgate.validator.grammar.statements import parse_tokens
 from postgate.validator.limits import DEFAULT, Limits
 from postgate.validator.reading.lexer import Token, tokenize
 
@@ -16,16 +15,11 @@ sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 
 
 class PostgateDialect(Postgres):
-    """PostgreSQL as PostgreSQL reads it."""
+    """PostgreSQL as PostgreSQL reads it: `sqlglot.parse(sql, read=PostgateDialect)` gives our trees."""
 
-    class Parser(StatementGrammar):
-        pass
-
-    def tokenize(self, sql: str, dialect: object = None) -> list[SqlglotToken]:
-        return [GrammarToken(token) for token in tokenize(sql)]
-
-
-_DIALECT = PostgateDialect()
+    def parse(self, sql: str, **_options: Any) -> list[exp.Expr | None]:
+        """The tree of every statement; see `postgate.validator.dialect.parse` for what it raises."""
+        return [*parse(sql)[0]]
 
 
 def parse(sql: str, limits: Limits = DEFAULT) -> tuple[list[exp.Expression], list[Token]]:
@@ -36,7 +30,4 @@ def parse(sql: str, limits: Limits = DEFAULT) -> tuple[list[exp.Expression], lis
         GrammarError: the tokens are no statement of the grammar.
     """
     tokens = tokenize(sql, limits)
-    parser = PostgateDialect.Parser(dialect=_DIALECT)
-    parser.nesting_limit = limits.nesting
-    roots = parser.parse([GrammarToken(token) for token in tokens], sql)
-    return [root for root in roots if isinstance(root, exp.Expression)], tokens
+    return parse_tokens(tokens, sql, limits.nesting), tokens

@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from postgate.validator.grammar.options import OptionGrammar
+from postgate.validator.grammar.chapter import Chapter
 
 # Conflicting attributes stand in one set; the grammar of PostgreSQL refuses two of them.
 _CONFLICTS = (
@@ -26,159 +26,171 @@ TIMING = frozenset(_ATTRIBUTES[:4])
 _COLUMN_ATTRIBUTES = frozenset(_ATTRIBUTES) - {"NOT VALID", "NO INHERIT"}
 
 
-class ColumnGrammar(OptionGrammar):
+class Columns(Chapter):
     """columnDef and ColQualList."""
 
-    def _column_definition(self, exists: bool = False) -> exp.ColumnDef:
+    __slots__ = ()
+
+    def column_definition(self, exists: bool = False) -> exp.ColumnDef:
         """columnDef: name, type and constraints."""
-        column = exp.ColumnDef(this=self._col_id(), kind=self._type_name(), exists=exists)
-        if self._accept("storage"):
-            column.set("storage", self._word_or_default())
-        if self._accept("compression"):
-            column.set("compression", self._word_or_default())
-        if self._at("options"):
-            self._not_allowed("OPTIONS")
-        column.set("constraints", self._column_constraints())
+        column = exp.ColumnDef(this=self.grammar.names.col_id(), kind=self.grammar.types.type_name(), exists=exists)
+        if self.cursor.accept("storage"):
+            column.set("storage", self.word_or_default())
+        if self.cursor.accept("compression"):
+            column.set("compression", self.word_or_default())
+        if self.cursor.at("options"):
+            self.grammar.options.not_allowed("OPTIONS")
+        column.set("constraints", self.column_constraints())
         return column
 
-    def _word_or_default(self) -> exp.Expression:
+    def word_or_default(self) -> exp.Expression:
         """ColId or DEFAULT"""
-        return self._keyword_node("DEFAULT") if self._accept("default") else self._col_id()
+        return (
+            self.grammar.constants.keyword("DEFAULT") if self.cursor.accept("default") else self.grammar.names.col_id()
+        )
 
-    def _typed_column(self) -> exp.ColumnDef:
+    def typed_column(self) -> exp.ColumnDef:
         """columnOptions: a column whose type comes from the partitioned table."""
-        name = self._col_id()
-        self._accept("with", "options")
-        return exp.ColumnDef(this=name, constraints=self._column_constraints())
+        name = self.grammar.names.col_id()
+        self.cursor.accept("with", "options")
+        return exp.ColumnDef(this=name, constraints=self.column_constraints())
 
-    def _composite_column(self) -> exp.ColumnDef:
+    def composite_column(self) -> exp.ColumnDef:
         """TableFuncElement: an attribute of a composite type."""
-        return exp.ColumnDef(this=self._col_id(), kind=self._type_name(), collate=self._collation())
+        return exp.ColumnDef(
+            this=self.grammar.names.col_id(),
+            kind=self.grammar.types.type_name(),
+            collate=self.grammar.options.collation(),
+        )
 
-    def _column_constraints(self) -> list[exp.ColumnConstraint]:
+    def column_constraints(self) -> list[exp.ColumnConstraint]:
         """ColQualList"""
         constraints = []
         collated = False
         while (constraint := self._column_constraint()) is not None:
             if isinstance(constraint.args["kind"], exp.Collate):
                 if collated:
-                    self._refuse("multiple COLLATE clauses not allowed", self._prev)
+                    self.cursor.refuse("multiple COLLATE clauses not allowed", self.cursor.previous)
                 collated = True
             constraints.append(constraint)
         return constraints
 
     def _column_constraint(self) -> exp.ColumnConstraint | None:
         """ColConstraint"""
-        if self._kind() != "IDENT":
+        if self.cursor.current.kind != "IDENT":
             return None
-        if self._accept("constraint"):
-            name = self._col_id()
+        if self.cursor.accept("constraint"):
+            name = self.grammar.names.col_id()
             kind = self._constraint_element()
             if kind is None:
-                self._unexpected()
+                self.cursor.unexpected()
             return exp.ColumnConstraint(this=name, kind=kind)
-        kind = self._constraint_element() or self._collation() or self._attribute(_COLUMN_ATTRIBUTES)
+        kind = self._constraint_element() or self.grammar.options.collation() or self._attribute(_COLUMN_ATTRIBUTES)
         return exp.ColumnConstraint(kind=kind) if kind is not None else None
 
     def _constraint_element(self) -> exp.Expression | None:
         """ColConstraintElem"""
-        if self._accept("not", "null"):
-            return exp.NotNullColumnConstraint(no_inherit=self._accept("no", "inherit"))
-        if self._accept("null"):
+        if self.cursor.accept("not", "null"):
+            return exp.NotNullColumnConstraint(no_inherit=self.cursor.accept("no", "inherit"))
+        if self.cursor.accept("null"):
             return exp.NotNullColumnConstraint(allow_null=True)
-        if self._accept("default"):
-            return exp.DefaultColumnConstraint(this=self._b_expr())
-        if self._accept("check"):
-            return exp.CheckColumnConstraint(this=self._parenthesised(), no_inherit=self._accept("no", "inherit"))
-        if self._accept("unique"):
-            unique = exp.UniqueColumnConstraint(nulls_not_distinct=self._nulls_not_distinct())
-            return self._with_index_parameters(unique)
-        if self._accept("primary"):
-            self._expect("key")
-            return self._with_index_parameters(exp.PrimaryKeyColumnConstraint())
-        if self._accept("generated"):
+        if self.cursor.accept("default"):
+            return exp.DefaultColumnConstraint(this=self.grammar.expressions.b_expr())
+        if self.cursor.accept("check"):
+            return exp.CheckColumnConstraint(this=self.parenthesised(), no_inherit=self.cursor.accept("no", "inherit"))
+        if self.cursor.accept("unique"):
+            unique = exp.UniqueColumnConstraint(nulls_not_distinct=self.nulls_not_distinct())
+            return self.with_index_parameters(unique)
+        if self.cursor.accept("primary"):
+            self.cursor.expect("key")
+            return self.with_index_parameters(exp.PrimaryKeyColumnConstraint())
+        if self.cursor.accept("generated"):
             return self._generated()
-        return self._references() if self._at("references") else None
+        return self._references() if self.cursor.at("references") else None
 
-    def _parenthesised(self) -> exp.Expression:
+    def parenthesised(self) -> exp.Expression:
         """( a_expr )"""
-        self._expect_punct("(")
-        expression = self._a_expr()
-        self._expect_punct(")")
+        self.cursor.expect_kind("(")
+        expression = self.grammar.expressions.a_expr()
+        self.cursor.expect_kind(")")
         return expression
 
-    def _nulls_not_distinct(self) -> bool | None:
+    def nulls_not_distinct(self) -> bool | None:
         """opt_unique_null_treatment: None when it is left open."""
-        if self._accept("nulls", "not", "distinct"):
+        if self.cursor.accept("nulls", "not", "distinct"):
             return True
-        return False if self._accept("nulls", "distinct") else None
+        return False if self.cursor.accept("nulls", "distinct") else None
 
-    def _with_index_parameters(self, constraint: exp.Expression) -> exp.Expression:
+    def with_index_parameters(self, constraint: exp.Expression) -> exp.Expression:
         """opt_definition OptConsTableSpace"""
-        if self._accept("with"):
-            parameters = self._parenthesised_list(self._index_parameter)
+        if self.cursor.accept("with"):
+            parameters = self.cursor.parenthesised_list(self._index_parameter)
             constraint.set("with_storage", exp.Properties(expressions=parameters))
-        if self._at("using", "index", "tablespace"):
-            self._not_allowed("TABLESPACE")
+        if self.cursor.at("using", "index", "tablespace"):
+            self.grammar.options.not_allowed("TABLESPACE")
         return constraint
 
     def _index_parameter(self) -> exp.Property:
         """def_elem: a storage parameter without a namespace."""
-        parameter = self._storage_parameter()
+        parameter = self.grammar.options.storage_parameter()
         if parameter.args.get("namespace") is not None:
-            self._refuse("a parameter of an index has no namespace", self._prev)
+            self.cursor.refuse("a parameter of an index has no namespace", self.cursor.previous)
         return parameter
 
     def _generated(self) -> exp.Expression:
-        always = self._generated_when()
-        self._expect("as")
-        if self._accept("identity"):
-            return self._identity(always)
+        always = self.generated_when()
+        self.cursor.expect("as")
+        if self.cursor.accept("identity"):
+            return self.identity(always)
         if not always:
-            self._refuse("for a generated column, GENERATED ALWAYS must be specified")
-        computed = exp.ComputedColumnConstraint(this=self._parenthesised())
-        computed.set("persisted", self._accept("stored"))
+            self.cursor.refuse("for a generated column, GENERATED ALWAYS must be specified")
+        computed = exp.ComputedColumnConstraint(this=self.parenthesised())
+        computed.set("persisted", self.cursor.accept("stored"))
         if not computed.args["persisted"]:
-            self._accept("virtual")
+            self.cursor.accept("virtual")
         return computed
 
-    def _generated_when(self) -> bool:
+    def generated_when(self) -> bool:
         """generated_when: True for ALWAYS, False for BY DEFAULT."""
-        if self._accept("always"):
+        if self.cursor.accept("always"):
             return True
-        self._expect("by", "default")
+        self.cursor.expect("by", "default")
         return False
 
-    def _identity(self, always: bool) -> exp.GeneratedAsIdentityColumnConstraint:
+    def identity(self, always: bool) -> exp.GeneratedAsIdentityColumnConstraint:
         """OptParenthesizedSeqOptList, of which an identity column takes the settings."""
         options: list[exp.Property] = []
-        if self._punct("("):
-            while (option := self._sequence_name() or self._sequence_setting()) is not None:
+        if self.cursor.accept_kind("("):
+            while (
+                option := self.grammar.options.sequence_name() or self.grammar.options.sequence_setting()
+            ) is not None:
                 options.append(option)
-            self._expect_punct(")")
+            self.cursor.expect_kind(")")
             if not options:
-                self._refuse("the options of an identity column are empty", self._prev)
+                self.cursor.refuse("the options of an identity column are empty", self.cursor.previous)
         return exp.GeneratedAsIdentityColumnConstraint(this=always, options=options)
 
     def _references(self) -> exp.Reference:
         """REFERENCES of a column."""
-        self._expect("references")
-        reference = exp.Reference(this=self._qualified_name(), expressions=self._optional_columns())
-        return self._with_key_actions(reference)
+        self.cursor.expect("references")
+        reference = exp.Reference(
+            this=self.grammar.names.qualified_name(), expressions=self.grammar.options.optional_columns()
+        )
+        return self.with_key_actions(reference)
 
-    def _with_key_actions(self, reference: exp.Reference) -> exp.Reference:
+    def with_key_actions(self, reference: exp.Reference) -> exp.Reference:
         """key_match key_actions"""
-        if self._accept("match"):
-            kind = self._accept_any(frozenset({"full", "simple"}))
+        if self.cursor.accept("match"):
+            kind = self.cursor.accept_any(frozenset({"full", "simple"}))
             if kind is None:
-                self._refuse("MATCH is FULL or SIMPLE")
+                self.cursor.refuse("MATCH is FULL or SIMPLE")
             reference.set("match", kind)
         actions: dict[str, exp.Property] = {}
-        while self._at("on") and self._next_word() in ("update", "delete"):
-            event = str(self._next_word())
+        while self.cursor.at("on") and self.cursor.next_word() in ("update", "delete"):
+            event = str(self.cursor.next_word())
             if event in actions:
-                self._unexpected()
-            self._advance(2)
+                self.cursor.unexpected()
+            self.cursor.advance(2)
             actions[event] = self._key_action(event)
         reference.set("options", list(actions.values()))
         return reference
@@ -186,29 +198,31 @@ class ColumnGrammar(OptionGrammar):
     def _key_action(self, event: str) -> exp.Property:
         words = f"ON {event} ".upper()
         for action in ("NO ACTION", "RESTRICT", "CASCADE"):
-            if self._accept(*action.lower().split()):
-                return self._marked(words + action)
-        self._expect("set")
-        value = self._accept_any(frozenset({"null", "default"}))
+            if self.cursor.accept(*action.lower().split()):
+                return self.grammar.options.marked(words + action)
+        self.cursor.expect("set")
+        value = self.cursor.accept_any(frozenset({"null", "default"}))
         if value is None:
-            self._unexpected()
-        if event == "update" and self._at_punct("("):
-            self._refuse("a column list with SET NULL or SET DEFAULT is only for ON DELETE")
-        return self._marked(f"{words}SET {value}".upper(), expressions=self._optional_columns())
+            self.cursor.unexpected()
+        if event == "update" and self.cursor.at_kind("("):
+            self.cursor.refuse("a column list with SET NULL or SET DEFAULT is only for ON DELETE")
+        return self.grammar.options.marked(
+            f"{words}SET {value}".upper(), expressions=self.grammar.options.optional_columns()
+        )
 
     def _attribute(self, allowed: frozenset[str]) -> exp.Var | None:
         """ConstraintAttr and ConstraintAttributeElem"""
-        if self._word() not in _ATTRIBUTE_WORDS:
+        if self.cursor.word() not in _ATTRIBUTE_WORDS:
             return None
         for attribute in _ATTRIBUTES:
-            if self._at(*attribute.lower().split()):
+            if self.cursor.at(*attribute.lower().split()):
                 if attribute not in allowed:
-                    self._refuse(f"{attribute} does not fit this constraint")
-                self._advance(attribute.count(" ") + 1)
-                return self._keyword_node(attribute)
+                    self.cursor.refuse(f"{attribute} does not fit this constraint")
+                self.cursor.advance(attribute.count(" ") + 1)
+                return self.grammar.constants.keyword(attribute)
         return None
 
-    def _attributes(self, allowed: frozenset[str]) -> list[exp.Var]:
+    def attributes(self, allowed: frozenset[str]) -> list[exp.Var]:
         """ConstraintAttributeSpec"""
         attributes: list[exp.Var] = []
         seen: set[str] = set()
@@ -216,5 +230,5 @@ class ColumnGrammar(OptionGrammar):
             attributes.append(attribute)
             seen.add(attribute.name)
             if any(conflict <= seen for conflict in _CONFLICTS):
-                self._refuse("conflicting constraint properties", self._prev)
+                self.cursor.refuse("conflicting constraint properties", self.cursor.previous)
         return attributes

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from postgate.validator.grammar.calls import CallGrammar
+from postgate.validator.grammar.chapter import Chapter
 from postgate.validator.lists.keywords import KEYWORDS
 
 _WITH_PRECISION = frozenset({"current_time", "current_timestamp", "localtime", "localtimestamp"})
@@ -15,217 +15,221 @@ _NORMAL_FORMS = frozenset({"nfc", "nfd", "nfkc", "nfkd"})
 _TRIMS = {"both": "btrim", "leading": "ltrim", "trailing": "rtrim"}
 
 
-class FunctionGrammar(CallGrammar):
+class Functions(Chapter):
     """Each takes the words of its syntax and keeps every operand."""
 
-    def _null(self) -> exp.Null:
-        self._advance()
+    __slots__ = ()
+
+    def null(self) -> exp.Null:
+        self.cursor.advance()
         return exp.Null()
 
-    def _boolean(self) -> exp.Boolean:
-        value = self._at("true")
-        self._advance()
+    def boolean(self) -> exp.Boolean:
+        value = self.cursor.at("true")
+        self.cursor.advance()
         return exp.Boolean(this=value)
 
-    def _case(self) -> exp.Case:
-        self._descend()
-        self._advance()
-        this = None if self._at("when") else self._a_expr()
+    def case(self) -> exp.Case:
+        self.cursor.descend()
+        self.cursor.advance()
+        this = None if self.cursor.at("when") else self.grammar.expressions.a_expr()
         branches = []
-        while self._accept("when"):
-            condition = self._a_expr()
-            self._expect("then")
-            branches.append(exp.If(this=condition, true=self._a_expr()))
+        while self.cursor.accept("when"):
+            condition = self.grammar.expressions.a_expr()
+            self.cursor.expect("then")
+            branches.append(exp.If(this=condition, true=self.grammar.expressions.a_expr()))
         if not branches:
-            self._unexpected()
-        default = self._a_expr() if self._accept("else") else None
-        self._expect("end")
-        self._ascend()
+            self.cursor.unexpected()
+        default = self.grammar.expressions.a_expr() if self.cursor.accept("else") else None
+        self.cursor.expect("end")
+        self.cursor.ascend()
         return exp.Case(this=this, ifs=branches, default=default)
 
-    def _cast(self) -> exp.Cast:
-        self._expect("cast")
-        self._expect_punct("(")
-        this = self._a_expr()
-        self._expect("as")
-        to = self._type_name()
-        self._expect_punct(")")
+    def cast(self) -> exp.Cast:
+        self.cursor.expect("cast")
+        self.cursor.expect_kind("(")
+        this = self.grammar.expressions.a_expr()
+        self.cursor.expect("as")
+        to = self.grammar.types.type_name()
+        self.cursor.expect_kind(")")
         return exp.Cast(this=this, to=to, call=True)
 
-    def _exists(self) -> exp.Exists | None:
-        if self._peek(1).kind != "(":
+    def exists(self) -> exp.Exists | None:
+        if self.cursor.peek(1).kind != "(":
             return None
-        self._advance()
-        query = self._in_parentheses()
+        self.cursor.advance()
+        query = self.grammar.operands.in_parentheses()
         if not isinstance(query, exp.Subquery):
-            self._unexpected()
+            self.cursor.unexpected()
         return exp.Exists(this=query)
 
-    def _array(self) -> exp.Array:
+    def array(self) -> exp.Array:
         """ARRAY [ ... ] or ARRAY ( query )"""
-        self._advance()
-        if self._at_punct("["):
+        self.cursor.advance()
+        if self.cursor.at_kind("["):
             return self._array_elements()
-        query = self._in_parentheses()
+        query = self.grammar.operands.in_parentheses()
         if not isinstance(query, exp.Subquery):
-            self._unexpected()
+            self.cursor.unexpected()
         return exp.Array(expressions=[query])
 
     def _array_elements(self) -> exp.Array:
-        self._descend()
-        self._expect_punct("[")
+        self.cursor.descend()
+        self.cursor.expect_kind("[")
         elements: list[exp.Expression] = []
-        if self._at_punct("["):
-            elements = [*self._list(self._array_elements)]
-        elif not self._at_punct("]"):
-            elements = self._list(self._a_expr)
-        self._expect_punct("]")
-        self._ascend()
+        if self.cursor.at_kind("["):
+            elements = [*self.cursor.comma_list(self._array_elements)]
+        elif not self.cursor.at_kind("]"):
+            elements = self.cursor.comma_list(self.grammar.expressions.a_expr)
+        self.cursor.expect_kind("]")
+        self.cursor.ascend()
         return exp.Array(expressions=elements)
 
-    def _row_operand(self) -> exp.Expression | None:
-        return self._row() if self._peek(1).kind == "(" else None
+    def row_operand(self) -> exp.Expression | None:
+        return self.grammar.operands.row() if self.cursor.peek(1).kind == "(" else None
 
-    def _refused_call(self) -> exp.Expression | None:
-        if self._peek(1).kind == "(":
-            self._refuse(f"{self._curr.value.upper()} is not supported")
+    def refused_call(self) -> exp.Expression | None:
+        if self.cursor.peek(1).kind == "(":
+            self.cursor.refuse(f"{self.cursor.current.value.upper()} is not supported")
         return None
 
-    def _opened(self) -> tuple[str, int]:
+    def opened(self) -> tuple[str, int]:
         """Consume a function's keyword and its parenthesis; the keyword and where it stands."""
-        token = self._curr
-        self._advance()
-        self._expect_punct("(")
+        token = self.cursor.current
+        self.cursor.advance()
+        self.cursor.expect_kind("(")
         return token.value, token.start
 
-    def _plain_call(self) -> exp.Expression | None:
+    def plain_call(self) -> exp.Expression | None:
         """NAME ( expression, ... )"""
-        if self._peek(1).kind != "(":
+        if self.cursor.peek(1).kind != "(":
             return None
-        name, start = self._opened()
-        arguments = [] if self._at_punct(")") else self._list(self._a_expr)
-        self._expect_punct(")")
+        name, start = self.opened()
+        arguments = [] if self.cursor.at_kind(")") else self.cursor.comma_list(self.grammar.expressions.a_expr)
+        self.cursor.expect_kind(")")
         if len(arguments) != _ARITY.get(name, len(arguments) or 1):
-            self._refuse(f"{name} takes another number of arguments", self._prev)
-        return self._syntax(name, arguments, start)
+            self.cursor.refuse(f"{name} takes another number of arguments", self.cursor.previous)
+        return self.grammar.calls.syntax(name, arguments, start)
 
-    def _value_function(self) -> exp.Expression | None:
+    def value_function(self) -> exp.Expression | None:
         """CURRENT_DATE and its like"""
-        name, start = self._curr.value, self._curr.start
-        if name == "current_schema" and self._peek(1).kind in ("(", "."):
+        name, start = self.cursor.current.value, self.cursor.current.start
+        if name == "current_schema" and self.cursor.peek(1).kind in ("(", "."):
             return None
-        self._advance()
+        self.cursor.advance()
         operands = []
-        if name in _WITH_PRECISION and self._punct("("):
-            operands.append(self._integer())
-            self._expect_punct(")")
-        return self._syntax(name, operands, start)
+        if name in _WITH_PRECISION and self.cursor.accept_kind("("):
+            operands.append(self.grammar.constants.integer())
+            self.cursor.expect_kind(")")
+        return self.grammar.calls.syntax(name, operands, start)
 
-    def _collation_for(self) -> exp.Expression | None:
-        if self._next_word() != "for":
+    def collation_for(self) -> exp.Expression | None:
+        if self.cursor.next_word() != "for":
             return None
-        start = self._curr.start
-        self._expect("collation", "for")
-        self._expect_punct("(")
-        operand = self._a_expr()
-        self._expect_punct(")")
-        return self._syntax("pg_collation_for", [operand], start)
+        start = self.cursor.current.start
+        self.cursor.expect("collation", "for")
+        self.cursor.expect_kind("(")
+        operand = self.grammar.expressions.a_expr()
+        self.cursor.expect_kind(")")
+        return self.grammar.calls.syntax("pg_collation_for", [operand], start)
 
-    def _extract(self) -> exp.Expression | None:
-        if self._peek(1).kind != "(":
+    def extract(self) -> exp.Expression | None:
+        if self.cursor.peek(1).kind != "(":
             return None
-        name, start = self._opened()
+        name, start = self.opened()
         self._expect_extract_field()
-        field = self._string() if self._at_punct("SCONST") else self._identifier()
-        self._expect("from")
-        operands = [field, self._a_expr()]
-        self._expect_punct(")")
-        return self._syntax(name, operands, start)
+        field = self.grammar.constants.string() if self.cursor.at_kind("SCONST") else self.grammar.names.identifier()
+        self.cursor.expect("from")
+        operands = [field, self.grammar.expressions.a_expr()]
+        self.cursor.expect_kind(")")
+        return self.grammar.calls.syntax(name, operands, start)
 
     def _expect_extract_field(self) -> None:
         """extract_arg: a string, a field's keyword or a name that is no keyword"""
-        word = self._word()
-        known = word in _FIELD_WORDS or word not in KEYWORDS if word else self._kind() in ("QIDENT", "SCONST")
+        word = self.cursor.word()
+        known = (
+            word in _FIELD_WORDS or word not in KEYWORDS if word else self.cursor.current.kind in ("QIDENT", "SCONST")
+        )
         if not known:
-            self._unexpected()
+            self.cursor.unexpected()
 
-    def _normalize(self) -> exp.Expression | None:
-        if self._peek(1).kind != "(":
+    def normalize(self) -> exp.Expression | None:
+        if self.cursor.peek(1).kind != "(":
             return None
-        name, start = self._opened()
-        operands = [self._a_expr()]
-        if self._punct(",") and not self._accept_any(_NORMAL_FORMS):
-            self._unexpected()
-        self._expect_punct(")")
-        return self._syntax(name, operands, start)
+        name, start = self.opened()
+        operands = [self.grammar.expressions.a_expr()]
+        if self.cursor.accept_kind(",") and not self.cursor.accept_any(_NORMAL_FORMS):
+            self.cursor.unexpected()
+        self.cursor.expect_kind(")")
+        return self.grammar.calls.syntax(name, operands, start)
 
-    def _overlay(self) -> exp.Expression | None:
+    def overlay(self) -> exp.Expression | None:
         """OVERLAY(x PLACING y FROM n FOR m), or an ordinary call"""
         return self._clauses_or_call(self._overlay_clauses)
 
     def _overlay_clauses(self) -> list[exp.Expression]:
         """overlay_list, after its first expression"""
-        if not self._accept("placing"):
+        if not self.cursor.accept("placing"):
             return []
-        operands = [self._a_expr()]
-        self._expect("from")
-        operands.append(self._a_expr())
-        return operands + ([self._a_expr()] if self._accept("for") else [])
+        operands = [self.grammar.expressions.a_expr()]
+        self.cursor.expect("from")
+        operands.append(self.grammar.expressions.a_expr())
+        return operands + ([self.grammar.expressions.a_expr()] if self.cursor.accept("for") else [])
 
-    def _substring(self) -> exp.Expression | None:
+    def substring(self) -> exp.Expression | None:
         """SUBSTRING(x FROM n FOR m), (x FOR m FROM n), (x SIMILAR y ESCAPE z), or an ordinary call"""
         return self._clauses_or_call(self._substring_clauses)
 
     def _substring_clauses(self) -> list[exp.Expression]:
         """substr_list, after its first expression"""
-        if self._accept("similar"):
-            pattern = self._a_expr()
-            self._expect("escape")
-            return [pattern, self._a_expr()]
+        if self.cursor.accept("similar"):
+            pattern = self.grammar.expressions.a_expr()
+            self.cursor.expect("escape")
+            return [pattern, self.grammar.expressions.a_expr()]
         operands: list[exp.Expression] = []
         for words in (("from", "for"), ("for", "from")):
-            if not operands and self._accept(words[0]):
-                operands.append(self._a_expr())
-                if self._accept(words[1]):
-                    operands.append(self._a_expr())
+            if not operands and self.cursor.accept(words[0]):
+                operands.append(self.grammar.expressions.a_expr())
+                if self.cursor.accept(words[1]):
+                    operands.append(self.grammar.expressions.a_expr())
         return operands
 
     def _clauses_or_call(self, parse_clauses: Callable[[], list[exp.Expression]]) -> exp.Expression | None:
         """A function with words between its arguments, which PostgreSQL also takes with commas."""
-        if self._peek(1).kind != "(":
+        if self.cursor.peek(1).kind != "(":
             return None
-        name, start = self._opened()
-        operands = [] if self._at_punct(")") else [self._func_arg_expr()]
+        name, start = self.opened()
+        operands = [] if self.cursor.at_kind(")") else [self.grammar.calls.func_arg_expr()]
         clauses: list[exp.Expression] = []
         if operands and not isinstance(operands[0], exp.Kwarg):
             clauses = parse_clauses()
-        while not clauses and self._punct(","):
-            operands.append(self._func_arg_expr())
-        self._expect_punct(")")
-        call = self._syntax(name, operands + clauses, start)
+        while not clauses and self.cursor.accept_kind(","):
+            operands.append(self.grammar.calls.func_arg_expr())
+        self.cursor.expect_kind(")")
+        call = self.grammar.calls.syntax(name, operands + clauses, start)
         call.set("syntax", bool(clauses))
         return call
 
-    def _position(self) -> exp.Expression | None:
-        if self._peek(1).kind != "(":
+    def position(self) -> exp.Expression | None:
+        if self.cursor.peek(1).kind != "(":
             return None
-        name, start = self._opened()
-        operands = [self._b_expr()]
-        self._expect("in")
-        operands.append(self._b_expr())
-        self._expect_punct(")")
-        return self._syntax(name, operands, start)
+        name, start = self.opened()
+        operands = [self.grammar.expressions.b_expr()]
+        self.cursor.expect("in")
+        operands.append(self.grammar.expressions.b_expr())
+        self.cursor.expect_kind(")")
+        return self.grammar.calls.syntax(name, operands, start)
 
-    def _trim(self) -> exp.Expression | None:
+    def trim(self) -> exp.Expression | None:
         """TRIM([BOTH | LEADING | TRAILING] [x] [FROM] y)"""
-        if self._peek(1).kind != "(":
+        if self.cursor.peek(1).kind != "(":
             return None
-        _, start = self._opened()
-        name = _TRIMS.get(self._word() or "")
+        _, start = self.opened()
+        name = _TRIMS.get(self.cursor.word() or "")
         if name is not None:
-            self._advance()
-        operands = [] if self._at("from") else [self._a_expr()]
-        if self._accept("from") or self._punct(","):
-            operands += self._list(self._a_expr)
-        self._expect_punct(")")
-        return self._syntax(name or "btrim", operands, start)
+            self.cursor.advance()
+        operands = [] if self.cursor.at("from") else [self.grammar.expressions.a_expr()]
+        if self.cursor.accept("from") or self.cursor.accept_kind(","):
+            operands += self.cursor.comma_list(self.grammar.expressions.a_expr)
+        self.cursor.expect_kind(")")
+        return self.grammar.calls.syntax(name or "btrim", operands, start)

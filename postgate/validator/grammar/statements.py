@@ -1,10 +1,34 @@
-"""Which statements there are; every other one is refused by its name."""
+"""The grammar, put together; and which statements there are: every other one is refused by its name."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
-from postgate.validator.grammar.utility import UtilityGrammar
+from postgate.validator.grammar.alterations import Alterations
+from postgate.validator.grammar.calls import Calls
+from postgate.validator.grammar.changes import Changes
+from postgate.validator.grammar.columns import Columns
+from postgate.validator.grammar.constants import Constants
+from postgate.validator.grammar.cursor import Cursor
+from postgate.validator.grammar.definitions import Definitions
+from postgate.validator.grammar.explain import Explain
+from postgate.validator.grammar.expressions import Expressions
+from postgate.validator.grammar.from_items import FromItems
+from postgate.validator.grammar.functions import Functions
+from postgate.validator.grammar.indexes import Indexes
+from postgate.validator.grammar.json import Json
+from postgate.validator.grammar.names import Names
+from postgate.validator.grammar.operands import Operands
+from postgate.validator.grammar.options import Options
+from postgate.validator.grammar.queries import Queries
+from postgate.validator.grammar.query_tails import QueryTails
+from postgate.validator.grammar.tables import Tables
+from postgate.validator.grammar.types import Types
+from postgate.validator.grammar.user_types import UserTypes
+from postgate.validator.grammar.xml import Xml
+from postgate.validator.reading.lexer import Token
 
 _QUERIES = frozenset({"select", "values", "table", "with", "insert", "update", "delete", "merge"})
 _DEFINITIONS = frozenset({"create", "alter", "drop", "truncate", "comment", "refresh"})
@@ -17,28 +41,73 @@ _REFUSED = frozenset(
 )
 
 
-class StatementGrammar(UtilityGrammar):
-    """One statement."""
+class Grammar:
+    """All chapters, reading from one cursor; good for one statement."""
 
-    def _parse_statement(self) -> Any:
-        """The entry point of sqlglot's parser; None for a statement without any token."""
-        if not self._curr:
-            return None
-        statement = self._stmt()
-        if self._curr:
-            self._unexpected()
-        return statement
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.constants: Constants = Constants(self)
+        self.names: Names = Names(self)
+        self.types: Types = Types(self)
+        self.operands: Operands = Operands(self)
+        self.expressions: Expressions = Expressions(self)
+        self.calls: Calls = Calls(self)
+        self.functions: Functions = Functions(self)
+        self.json: Json = Json(self)
+        self.xml: Xml = Xml(self)
+        self.from_items: FromItems = FromItems(self)
+        self.query_tails: QueryTails = QueryTails(self)
+        self.queries: Queries = Queries(self)
+        self.changes: Changes = Changes(self)
+        self.options: Options = Options(self)
+        self.columns: Columns = Columns(self)
+        self.indexes: Indexes = Indexes(self)
+        self.tables: Tables = Tables(self)
+        self.user_types: UserTypes = UserTypes(self)
+        self.alterations: Alterations = Alterations(self)
+        self.definitions: Definitions = Definitions(self)
+        self.explain: Explain = Explain(self)
+
+    def statement(self) -> exp.Expression:
+        """The statement that all of the tokens make.
+
+        Raises:
+            GrammarError: they make none that is known.
+        """
+        root = self._stmt()
+        if self.cursor.current.kind:
+            self.cursor.unexpected()
+        return root
 
     def _stmt(self) -> exp.Expression:
-        word = self._word()
-        if self._at_punct("(") or word in _QUERIES:
-            return self._preparable_stmt()
+        word = self.cursor.word()
+        if self.cursor.at_kind("(") or word in _QUERIES:
+            return self.changes.preparable_stmt()
         if word in _DEFINITIONS:
-            return self._definition_stmt()
+            return self.definitions.definition_stmt()
         if word == "explain":
-            return self._utility_stmt()
+            return self.explain.explain_stmt()
         if word in _TRANSACTIONS:
-            self._refuse(f"{word.upper()} is not allowed: each request is one transaction")
+            self.cursor.refuse(f"{word.upper()} is not allowed: each request is one transaction")
         if word in _REFUSED:
-            self._refuse(f"{word.upper()} is not allowed")
-        self._unexpected()
+            self.cursor.refuse(f"{word.upper()} is not allowed")
+        self.cursor.unexpected()
+
+
+def parse_tokens(tokens: Sequence[Token], sql: str, nesting_limit: int) -> list[exp.Expression]:
+    """The tree of each statement of a text; between semicolons there may be nothing.
+
+    Raises:
+        GrammarError: the tokens between two semicolons make no statement that is known.
+    """
+    return [Grammar(Cursor(piece, sql, nesting_limit)).statement() for piece in _split(tokens) if piece]
+
+
+def _split(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """The tokens between semicolons."""
+    start = 0
+    for position, token in enumerate(tokens):
+        if token.kind == ";":
+            yield tokens[start:position]
+            start = position + 1
+    yield tokens[start:]

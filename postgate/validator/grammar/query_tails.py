@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from postgate.validator.grammar.from_items import FromGrammar
+from postgate.validator.grammar.chapter import Chapter
 
 # What stands before ROWS is a c_expr, of which these are of use.
 _ROW_COUNTS = (exp.Literal, exp.Placeholder, exp.Column, exp.Paren, exp.Subquery, exp.Anonymous)
@@ -13,32 +13,34 @@ _ROW_COUNTS = (exp.Literal, exp.Placeholder, exp.Column, exp.Paren, exp.Subquery
 _ONCE = {"with_": "WITH", "order": "ORDER BY", "limit": "LIMIT", "offset": "OFFSET"}
 
 
-class LimitGrammar(FromGrammar):
+class QueryTails(Chapter):
     """ORDER BY, LIMIT, OFFSET, FETCH and FOR UPDATE."""
 
-    def _query_tail(self, query: exp.Expression) -> exp.Expression:
+    __slots__ = ()
+
+    def query_tail(self, query: exp.Expression) -> exp.Expression:
         parts: dict[str, Any] = {}
-        if self._at("order"):
-            parts["order"] = self._sort_clause()
+        if self.cursor.at("order"):
+            parts["order"] = self.sort_clause()
         locks = self._locks()
         self._limits(parts)
         locks = self._locks() if locks is None else locks
         if locks:
             parts["locks"] = locks
         if parts:
-            self._refuse_second(query, parts)
+            self.refuse_second(query, parts)
         for key, value in parts.items():
             query.set(key, value)
         if "limit" in parts and parts["limit"].args.get("ties"):
             self._judge_ties(query)
         return query
 
-    def _refuse_second(self, query: exp.Expression, clauses: Collection[str]) -> None:
+    def refuse_second(self, query: exp.Expression, clauses: Collection[str]) -> None:
         """insertSelectOptions: PostgreSQL adds what follows parentheses to the query inside of them."""
         for inner in self._unwrapped(query):
             for clause in _ONCE.keys() & clauses:
                 if inner.args.get(clause) is not None:
-                    self._refuse(f"multiple {_ONCE[clause]} clauses not allowed", self._prev)
+                    self.cursor.refuse(f"multiple {_ONCE[clause]} clauses not allowed", self.cursor.previous)
 
     def _unwrapped(self, query: exp.Expression) -> Iterator[exp.Expression]:
         """A query, and each query inside of its parentheses."""
@@ -51,67 +53,71 @@ class LimitGrammar(FromGrammar):
         """What PostgreSQL's grammar itself demands of WITH TIES."""
         inner = list(self._unwrapped(query))
         if not any(part.args.get("order") is not None for part in inner):
-            self._refuse("WITH TIES cannot be specified without ORDER BY clause", self._prev)
+            self.cursor.refuse("WITH TIES cannot be specified without ORDER BY clause", self.cursor.previous)
         if any(lock.args.get("skip_locked") for part in inner for lock in part.args.get("locks") or ()):
-            self._refuse("SKIP LOCKED and WITH TIES options cannot be used together", self._prev)
+            self.cursor.refuse("SKIP LOCKED and WITH TIES options cannot be used together", self.cursor.previous)
 
-    def _sort_clause(self) -> exp.Order:
-        self._expect("order", "by")
-        return exp.Order(expressions=self._list(self._sort_item))
+    def sort_clause(self) -> exp.Order:
+        self.cursor.expect("order", "by")
+        return exp.Order(expressions=self.cursor.comma_list(self._sort_item))
 
     def _sort_item(self) -> exp.Ordered:
         """sortby"""
-        ordered = exp.Ordered(this=self._a_expr())
-        if self._accept("using"):
+        ordered = exp.Ordered(this=self.grammar.expressions.a_expr())
+        if self.cursor.accept("using"):
             self._sort_operator(ordered)
-        elif self._accept("desc"):
+        elif self.cursor.accept("desc"):
             ordered.set("desc", True)
         else:
-            self._accept("asc")
-        if self._accept("nulls") and not self._accept("first"):
-            self._expect("last")
+            self.cursor.accept("asc")
+        if self.cursor.accept("nulls") and not self.cursor.accept("first"):
+            self.cursor.expect("last")
         return ordered
 
     def _sort_operator(self, ordered: exp.Ordered) -> None:
         """qual_all_Op"""
-        if self._at("operator"):
-            schema, operator = self._qualified_operator()
-        elif self._at_punct("OP"):
-            schema, operator = None, self._curr.value
-            self._advance()
+        if self.cursor.at("operator"):
+            schema, operator = self.grammar.expressions.qualified_operator()
+        elif self.cursor.at_kind("OP"):
+            schema, operator = None, self.cursor.current.value
+            self.cursor.advance()
         else:
-            self._unexpected()
+            self.cursor.unexpected()
         ordered.set("using", exp.Operator(operator=operator, schema=schema))
 
     def _limits(self, parts: dict[str, Any]) -> None:
         """select_limit: LIMIT or FETCH, and OFFSET, in either order"""
         node: exp.Expression
         for _ in range(2):
-            if self._accept("limit"):
+            if self.cursor.accept("limit"):
                 key, node = "limit", self._limit()
-            elif self._at("fetch"):
+            elif self.cursor.at("fetch"):
                 key, node = "limit", self._fetch()
-            elif self._accept("offset"):
+            elif self.cursor.accept("offset"):
                 key, node = "offset", self._offset()
             else:
                 return
             if key in parts:
-                self._refuse(f"{key.upper()} stands twice", self._prev)
-            if self._at_punct(","):
-                self._refuse("LIMIT x, y is not PostgreSQL; use LIMIT and OFFSET")
+                self.cursor.refuse(f"{key.upper()} stands twice", self.cursor.previous)
+            if self.cursor.at_kind(","):
+                self.cursor.refuse("LIMIT x, y is not PostgreSQL; use LIMIT and OFFSET")
             parts[key] = node
 
     def _limit(self) -> exp.Limit:
         """select_limit_value, after LIMIT"""
-        return exp.Limit(all=True) if self._accept("all") else exp.Limit(expression=self._a_expr())
+        return (
+            exp.Limit(all=True)
+            if self.cursor.accept("all")
+            else exp.Limit(expression=self.grammar.expressions.a_expr())
+        )
 
     def _offset(self) -> exp.Offset:
         """select_offset_value, after OFFSET"""
-        count = self._a_expr()
-        if self._at("row") or self._at("rows"):
+        count = self.grammar.expressions.a_expr()
+        if self.cursor.at("row") or self.cursor.at("rows"):
             if not self._is_row_count(count):
-                self._unexpected()
-            self._advance()
+                self.cursor.unexpected()
+            self.cursor.advance()
         return exp.Offset(expression=count)
 
     def _is_row_count(self, count: exp.Expression) -> bool:
@@ -124,40 +130,42 @@ class LimitGrammar(FromGrammar):
 
     def _fetch(self) -> exp.Limit:
         """FETCH; one row when it gives no number"""
-        self._advance()
-        if not self._accept("first"):
-            self._expect("next")
+        self.cursor.advance()
+        if not self.cursor.accept("first"):
+            self.cursor.expect("next")
         count = None
-        if not self._at("row") and not self._at("rows"):
-            count = self._signed_number() if self._at_punct("OP") else self._c_expr()
-        if not self._accept("rows"):
-            self._expect("row")
-        ties = self._accept("with")
-        self._expect("ties" if ties else "only")
+        if not self.cursor.at("row") and not self.cursor.at("rows"):
+            count = (
+                self.grammar.constants.signed_number() if self.cursor.at_kind("OP") else self.grammar.operands.c_expr()
+            )
+        if not self.cursor.accept("rows"):
+            self.cursor.expect("row")
+        ties = self.cursor.accept("with")
+        self.cursor.expect("ties" if ties else "only")
         return exp.Limit(expression=count, ties=ties)
 
     def _locks(self) -> list[exp.Lock] | None:
         """for_locking_clause, None when there is none; FOR READ ONLY locks nothing"""
-        if not self._at("for"):
+        if not self.cursor.at("for"):
             return None
         locks: list[exp.Lock] = []
-        if self._at("for", "read"):
-            self._expect("for", "read", "only")
+        if self.cursor.at("for", "read"):
+            self.cursor.expect("for", "read", "only")
             return locks
-        while self._accept("for"):
+        while self.cursor.accept("for"):
             locks.append(self._lock())
         return locks
 
     def _lock(self) -> exp.Lock:
         for words in (("update",), ("no", "key", "update"), ("share",), ("key", "share")):
-            if self._accept(*words):
+            if self.cursor.accept(*words):
                 break
         else:
-            self._unexpected()
-        names = self._list(self._qualified_name) if self._accept("of") else []
+            self.cursor.unexpected()
+        names = self.cursor.comma_list(self.grammar.names.qualified_name) if self.cursor.accept("of") else []
         if any(name.args.get("db") for name in names):
-            self._refuse("FOR ... OF takes the plain names of the FROM clause", self._prev)
-        skips = not self._accept("nowait") and self._accept("skip")
+            self.cursor.refuse("FOR ... OF takes the plain names of the FROM clause", self.cursor.previous)
+        skips = not self.cursor.accept("nowait") and self.cursor.accept("skip")
         if skips:
-            self._expect("locked")
+            self.cursor.expect("locked")
         return exp.Lock(expressions=[name.this for name in names], skip_locked=skips)
