@@ -10,7 +10,7 @@ from postgate.errors import ParseError, Unavailable
 from postgate.executor import Executor, StaleAccess
 from postgate.postgres.pools import Pools
 from postgate.results.rows import Rows
-from postgate.validator import Limits, Tenant, Verdict, validate
+from postgate.validator import Facts, Tenant, TextLimits, Validator
 
 # A token that changes faster than it can be looked up is being rewritten all the time.
 MOST_LOOKUPS = 5
@@ -21,7 +21,7 @@ class Service:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._limits = Limits(config.max_characters, config.max_steps, config.max_nesting)
+        self._validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.pools = Pools(config)
         self.registry = Registry(self.pools)
         self.usage = Usage(self.pools)
@@ -41,27 +41,26 @@ class Service:
     def run(self, access: Access, statement: Statement) -> Rows:
         """Judge the statement and run it, both by what the database says of the token at that moment."""
         for _ in range(MOST_LOOKUPS):
-            access, verdict = self._judge(access, statement)
+            access, facts = self._judge(access, statement)
             try:
-                return self.executor.run(access, verdict, statement)
+                return self.executor.run(access, facts, statement)
             except StaleAccess:
                 access = self.registry.look_up(access.token_hash)
         raise Unavailable("the token is being changed")
 
-    def _judge(self, access: Access, statement: Statement) -> tuple[Access, Verdict]:
+    def _judge(self, access: Access, statement: Statement) -> tuple[Access, Facts]:
         try:
-            return access, judge(statement, access.tenant, self._limits)
+            return access, self._facts(statement, access.tenant)
         except ParseError:
             # The token may have been revoked, or been given more operations, since it was looked up.
             current = self.registry.look_up(access.token_hash)
             if current == access:
                 raise
-        return current, judge(statement, current.tenant, self._limits)
+        return current, self._facts(statement, current.tenant)
 
-
-def judge(statement: Statement, tenant: Tenant, limits: Limits) -> Verdict:
-    verdict = validate(statement.sql, tenant, limits)
-    given = len(statement.params)
-    if given != verdict.placeholders:
-        raise ParseError(f"the statement has {verdict.placeholders} placeholders, but {given} parameters are given")
-    return verdict
+    def _facts(self, statement: Statement, tenant: Tenant) -> Facts:
+        facts = self._validator.judge(statement.sql, tenant)
+        given = len(statement.params)
+        if given != facts.placeholders:
+            raise ParseError(f"the statement has {facts.placeholders} placeholders, but {given} parameters are given")
+        return facts

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import pglast
 
+from postgate.operations import OPERATIONS
 from postgate.server.gunicorn import settle_garbage_collection
-from postgate.validator import Tenant, validate
-from postgate.validator.analysis import Analysis, analyse
-from postgate.validator.limits import Limits
+from postgate.validator import Facts, Tenant, TextLimits, Validator
+from postgate.validator.analysis import analyse
 from postgate.validator.reading.lexer import LexError, tokenize
 
 # Each is a beginning, what is repeated with its number for #, what stands between, and an end.
@@ -115,8 +115,9 @@ ROUNDS = 3
 
 def main() -> None:
     settle_garbage_collection()
-    limits = Limits()
-    tenant = Tenant("mine", frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"}))
+    limits = TextLimits()
+    validator = Validator(limits)
+    tenant = Tenant("mine", frozenset(OPERATIONS))
     print(f"Largest allowed text of each construct ({limits.steps} steps, {limits.characters} characters)\n")
     print(f"{'construct':22}{'items':>9}{'kB':>8}{'ms':>8}  outcome")
     worst = 0.0
@@ -130,13 +131,13 @@ def main() -> None:
     print(f"{'typical statement':62}{'cold us':>9}{'warm us':>9}{'pglast us':>11}")
     for sql in TYPICAL:
         cold = seconds(lambda sql=sql: analyse(sql), 200)
-        validate(sql, tenant)
-        warm = seconds(lambda sql=sql: validate(sql, tenant), 2_000)
+        validator.judge(sql, tenant)
+        warm = seconds(lambda sql=sql: validator.judge(sql, tenant), 2_000)
         oracle = seconds(lambda sql=sql: pglast.parse_sql(sql), 200)
         print(f"{sql[:60]:62}{cold * 1e6:9.0f}{warm * 1e6:9.1f}{oracle * 1e6:11.0f}")
 
 
-def largest(parts: tuple[str, str, str, str], limits: Limits) -> tuple[int, str]:
+def largest(parts: tuple[str, str, str, str], limits: TextLimits) -> tuple[int, str]:
     """The most items that the limits let through."""
     fits = halve(lambda count: is_short(built(parts, count), limits), limits.steps)
     if fits == limits.steps:
@@ -157,7 +158,7 @@ def halve(passes: Callable[[int], bool], most: int) -> int:
     return fits
 
 
-def is_short(text: str, limits: Limits) -> bool:
+def is_short(text: str, limits: TextLimits) -> bool:
     try:
         tokenize(text, limits)
     except LexError:
@@ -165,9 +166,9 @@ def is_short(text: str, limits: Limits) -> bool:
     return True
 
 
-def is_allowed(text: str, limits: Limits) -> bool:
+def is_allowed(text: str, limits: TextLimits) -> bool:
     outcome = analyse(text, limits)
-    return isinstance(outcome, Analysis) or "more than" not in outcome.message
+    return isinstance(outcome, Facts) or "more than" not in outcome.message
 
 
 def built(parts: tuple[str, str, str, str], count: int) -> str:
@@ -175,10 +176,10 @@ def built(parts: tuple[str, str, str, str], count: int) -> str:
     return opening + between.join(item.replace("#", str(number)) for number in range(count)) + closing
 
 
-def report(name: str, count: int, text: str, limits: Limits) -> float:
+def report(name: str, count: int, text: str, limits: TextLimits) -> float:
     taken = min(seconds(lambda: analyse(text, limits)) for _ in range(ROUNDS))
     outcome = analyse(text, limits)
-    said = "accepted" if isinstance(outcome, Analysis) else outcome.message[:60]
+    said = "accepted" if isinstance(outcome, Facts) else outcome.message[:60]
     print(f"{name:22}{count:9}{len(text) / 1000:8.0f}{taken * 1000:8.0f}  {said}")
     return taken
 

@@ -12,8 +12,9 @@ from pglast import ast
 from pglast.visitors import Visitor
 from sqlglot import exp
 
-from postgate.validator.analysis import Analysis, Refusal, analyse
+from postgate.validator.analysis import analyse
 from postgate.validator.dialect import parse
+from postgate.validator.facts import Facts, Refusal
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.lists.keywords import KEYWORDS
 from postgate.validator.reading.lexer import LexError, tokenize
@@ -175,7 +176,7 @@ def test_a_definition_is_accepted_and_read_as_postgresql_reads_it(sql: str) -> N
     (root,), _ = parse(sql)
     assert_same(sql, root)
     outcome = analyse(sql)
-    assert isinstance(outcome, Analysis), outcome
+    assert isinstance(outcome, Facts), outcome
     tag = pglast.parse_sql(sql)[0].stmt
     assert TAGS[outcome.kind.split()[0]] & {type(tag).__name__}
 

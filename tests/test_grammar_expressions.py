@@ -14,9 +14,9 @@ from shapes import our_shapes
 from postgate.validator.dialect import parse
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.lists.keywords import KEYWORDS
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.reading.lexer import LexError, tokenize
 from postgate.validator.rules.accounting import account_for_text
-from postgate.validator.statement import Statement
 
 FIXTURES = Path(__file__).parent / "fixtures" / "grammar"
 MUTATIONS = 20_000
@@ -77,7 +77,7 @@ def test_an_expression_is_read_as_postgresql_reads_it(expression: str) -> None:
 def test_every_word_of_an_expression_is_in_the_tree(expression: str) -> None:
     sql = f"SELECT {expression}"
     (root,), tokens = parse(sql)
-    account_for_text(Statement(sql, root, tokens))
+    account_for_text(ParsedStatement(sql, root, tokens))
 
 
 @pytest.mark.parametrize("expression", REFUSED)

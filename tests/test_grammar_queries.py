@@ -16,8 +16,8 @@ from test_grammar_expressions import calls
 
 from postgate.validator.dialect import parse
 from postgate.validator.grammar.cursor import GrammarError
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.accounting import account_for_text
-from postgate.validator.statement import Statement
 
 QUERIES = statements("queries.sql")
 REFUSED = statements("queries-refused.sql")
@@ -70,7 +70,7 @@ def assert_same(sql: str, root: exp.Expression) -> None:
 def test_a_query_is_read_as_postgresql_reads_it(sql: str) -> None:
     (root,), tokens = parse(sql)
     assert_same(sql, root)
-    account_for_text(Statement(sql, root, tokens))
+    account_for_text(ParsedStatement(sql, root, tokens))
 
 
 @pytest.mark.parametrize("sql", REFUSED)

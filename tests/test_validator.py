@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from sample import corpus, text
 
 from postgate.errors import ParseError
-from postgate.validator import Limits, Tenant, validate
+from postgate.validator import Tenant, TextLimits, Validator
 
 FIXTURES = Path(__file__).parent / "fixtures"
 OPERATIONS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP"})
+VALIDATOR = Validator()
 _CASE = re.compile(r"(?:\[([A-Z,]*)\] )?(.*?)(?: -- (?=[^-]*$)(.*))?")
 
 # What a statement costs is for limits, and what a session keeps for the executor.
@@ -37,18 +38,18 @@ def _lines(name: str) -> list[Any]:
 
 @pytest.mark.parametrize(("operations", "sql", "message"), _lines("allowed.sql"))
 def test_allowed(operations: frozenset[str], sql: str, message: str | None) -> None:
-    verdict = validate(sql, Tenant("tenant_a", operations))
-    assert verdict.operations <= operations
+    facts = VALIDATOR.judge(sql, Tenant("tenant_a", operations))
+    assert facts.operations <= operations
     if operations != OPERATIONS:
         for operation in operations - {"INSERT"}:
             with pytest.raises(ParseError, match="is not allowed"):
-                validate(sql, Tenant("tenant_a", operations - {operation}))
+                VALIDATOR.judge(sql, Tenant("tenant_a", operations - {operation}))
 
 
 @pytest.mark.parametrize(("operations", "sql", "message"), _lines("refused.sql"))
 def test_refused(operations: frozenset[str], sql: str, message: str) -> None:
     with pytest.raises(ParseError) as refusal:
-        validate(sql, Tenant("tenant_a", operations))
+        VALIDATOR.judge(sql, Tenant("tenant_a", operations))
     assert message in str(refusal.value)
     assert str(refusal.value).startswith("Parse error: ")
 
@@ -58,7 +59,7 @@ def test_corpus_accepts(case: dict[str, Any]) -> None:
     for sql in [*case.get("setup", ()), case.get("sql")]:
         if sql is not None:
             operations = OPERATIONS if sql != case.get("sql") else frozenset(case["token_ops"])
-            validate(text(sql), Tenant("tenant_a", operations))
+            VALIDATOR.judge(text(sql), Tenant("tenant_a", operations))
 
 
 ATTACKS = [
@@ -71,7 +72,7 @@ ATTACKS = [
 def _is_stopped(sql: str, operations: list[str]) -> bool:
     """Whether the statement is refused, here or by the executor because no function of the tenant has its name."""
     try:
-        return bool(validate(text(sql), Tenant("tenant_a", frozenset(operations))).own_functions)
+        return bool(VALIDATOR.judge(text(sql), Tenant("tenant_a", frozenset(operations))).own_functions)
     except ParseError:
         return True
 
@@ -88,13 +89,13 @@ def test_corpus_attacks(case: dict[str, Any]) -> None:
 def test_every_text_is_judged_at_once(case: dict[str, Any]) -> None:
     """Whatever the judgement: a parser that takes exponential time would run into the suite's time limit."""
     with contextlib.suppress(ParseError):
-        validate(text(case["sql"]), Tenant("tenant_a", OPERATIONS))
+        VALIDATOR.judge(text(case["sql"]), Tenant("tenant_a", OPERATIONS))
 
 
 @given(st.text(max_size=60) | st.text(alphabet="SELECTFROMselect'\"$()[],.;:*/-+ \n1aU&E\\", max_size=60))
 def test_any_text_is_judged(text: str) -> None:
     with contextlib.suppress(ParseError):
-        validate(text, Tenant("tenant_a", OPERATIONS))
+        VALIDATOR.judge(text, Tenant("tenant_a", OPERATIONS))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_any_text_is_judged(text: str) -> None:
     ids=["in", "values", "and", "parentheses"],
 )
 def test_large_statements_of_applications_pass(sql: str) -> None:
-    validate(sql, Tenant("tenant_a", OPERATIONS))
+    VALIDATOR.judge(sql, Tenant("tenant_a", OPERATIONS))
 
 
 @pytest.mark.parametrize(
@@ -124,22 +125,27 @@ def test_large_statements_of_applications_pass(sql: str) -> None:
 )
 def test_what_would_hold_a_worker_is_refused(sql: str, message: str) -> None:
     with pytest.raises(ParseError, match=message):
-        validate(sql, Tenant("tenant_a", OPERATIONS))
+        VALIDATOR.judge(sql, Tenant("tenant_a", OPERATIONS))
 
 
 @pytest.mark.parametrize(
     ("limits", "fits", "sql", "message"),
     [
-        (Limits(characters=9), "SELECT 12", "SELECT 123", "more than 9 characters"),
-        (Limits(steps=10), "SELECT a, b", "SELECT a, b, c", "more than 10 steps; send it in parts .line 1, column 12"),
-        (Limits(steps=10), "SELECT 1, 2, 3, 4", "SELECT 1, 2, 3, 4, 5", "more than 10 steps"),
-        (Limits(nesting=16), f"SELECT {'(' * 7}1{')' * 7}", f"SELECT {'(' * 9}1{')' * 9}", "more than 16 levels"),
+        (TextLimits(characters=9), "SELECT 12", "SELECT 123", "more than 9 characters"),
+        (
+            TextLimits(steps=10),
+            "SELECT a, b",
+            "SELECT a, b, c",
+            "more than 10 steps; send it in parts .line 1, column 12",
+        ),
+        (TextLimits(steps=10), "SELECT 1, 2, 3, 4", "SELECT 1, 2, 3, 4, 5", "more than 10 steps"),
+        (TextLimits(nesting=16), f"SELECT {'(' * 7}1{')' * 7}", f"SELECT {'(' * 9}1{')' * 9}", "more than 16 levels"),
     ],
     ids=["characters", "words", "constants", "nesting"],
 )
-def test_the_limits_are_those_that_are_given(limits: Limits, fits: str, sql: str, message: str) -> None:
+def test_the_limits_are_those_that_are_given(limits: TextLimits, fits: str, sql: str, message: str) -> None:
     tenant = Tenant("tenant_a", OPERATIONS)
-    validate(fits, tenant, limits)
-    validate(sql, tenant)
+    Validator(limits).judge(fits, tenant)
+    VALIDATOR.judge(sql, tenant)
     with pytest.raises(ParseError, match=message):
-        validate(sql, tenant, limits)
+        Validator(limits).judge(sql, tenant)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from postgate.config import Config
     from postgate.postgres.catalog import Type
     from postgate.postgres.pools import Backend, Connection, Pools
-    from postgate.validator import Verdict
+    from postgate.validator import Facts
 
 # What the server and the connection may take on top of the statement's own time.
 GRACE_S = 2.0
@@ -94,7 +94,7 @@ class Job:
     """One statement, and for whom and where it runs."""
 
     access: Access
-    verdict: Verdict
+    facts: Facts
     statement: Statement
     backend: Backend
     timeout_ms: int
@@ -102,12 +102,12 @@ class Job:
 
     @property
     def repeatable(self) -> bool:
-        return not (self.verdict.writes or self.verdict.own_functions)
+        return not (self.facts.writes or self.facts.own_functions)
 
     @property
     def holds(self) -> bool:
         """Whether the rows have to be seen before the transaction may end."""
-        return not self.repeatable and self.verdict.returns_rows
+        return not self.repeatable and self.facts.returns_rows
 
 
 class Executor:
@@ -121,7 +121,7 @@ class Executor:
         self._parameter_types = ParameterTypes()
         self._extension_functions: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
 
-    def run(self, access: Access, verdict: Verdict, statement: Statement) -> Rows:
+    def run(self, access: Access, facts: Facts, statement: Statement) -> Rows:
         """The rows, or the number of those affected; the transaction has ended.
 
         Raises:
@@ -130,12 +130,12 @@ class Executor:
         """
         backend = access.dedicated or self._pools.shared
         timeout_ms = access.limits.timeout_ms(self._timeout_ms)
-        job = Job(access, verdict, statement, backend, timeout_ms, entrance(access, timeout_ms, verdict.defines))
-        if verdict.own_functions:
+        job = Job(access, facts, statement, backend, timeout_ms, entrance(access, timeout_ms, facts.defines))
+        if facts.own_functions:
             self._check_functions(job)
-        if verdict.fields:
+        if facts.fields:
             self._check_fields(job)
-        types = types_of(statement.params, verdict.untyped)
+        types = types_of(statement.params, facts.untyped)
         try:
             return self._run_typed(job, types)
         except DatabaseError as error:
@@ -169,7 +169,7 @@ class Executor:
             if len(self._extension_functions) >= MOST_SCHEMAS:
                 self._extension_functions.clear()
             self._extension_functions[key] = (time.monotonic(), names)
-        if called := job.verdict.fields & names:
+        if called := job.facts.fields & names:
             raise ParseError(f"Function {min(called)} is not allowed")
 
     def _ask_for_extension_functions(self, job: Job) -> frozenset[str]:
@@ -234,7 +234,7 @@ class Executor:
                 if job.holds:
                     pipeline.commit()
                 pipeline.finish()
-            if job.verdict.defines == "CREATE AS" and job.verdict.kind == "EXPLAIN":
+            if job.facts.defines == "CREATE AS" and job.facts.kind == "EXPLAIN":
                 self._adopt(job, connection)
             if rows.waits_for_types:
                 self._catalog.learn(connection, job.backend.key, rows.oids)
@@ -273,7 +273,7 @@ class Executor:
 
     def _check_functions(self, job: Job) -> None:
         """Functions that are not built in must be the tenant's own: neither a built-in one nor an extension's."""
-        names = orjson.dumps(sorted(job.verdict.own_functions))
+        names = orjson.dumps(sorted(job.facts.own_functions))
 
         def talk(connection: Connection) -> bytes | None:
             # Not as the tenant, who may not read the catalog; nothing of the tenant's is run.
@@ -311,7 +311,7 @@ class Executor:
 
 def _plan_key(job: Job, command: Command) -> Hashable:
     """What a prepared statement is good for: any role of the tenant, as privileges are checked each time it runs."""
-    if job.verdict.kind not in PLANNED_KINDS or job.verdict.defines or len(command.sql) > LONGEST_PREPARED:
+    if job.facts.kind not in PLANNED_KINDS or job.facts.defines or len(command.sql) > LONGEST_PREPARED:
         return None
     return (command.sql, job.access.tenant.schema, tuple(command.types))
 

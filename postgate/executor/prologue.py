@@ -42,7 +42,7 @@ def entrance(access: Access, timeout_ms: int, defines: str = "") -> Command:
     """The first command of the transaction: it raises when the look-up behind `access` is no longer true.
 
     Args:
-        defines: what `Verdict.defines` says of the statement.
+        defines: what `Facts.defines` says of the statement.
     """
     timeout = str(timeout_ms).encode()
     if access.dedicated is None:

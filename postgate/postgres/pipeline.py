@@ -16,6 +16,8 @@ from psycopg import pq
 from psycopg.pq import DiagnosticField as Field
 from psycopg.pq import ExecStatus
 
+from postgate.operations import DEFINITIONS, OBJECT_KINDS
+
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
@@ -27,7 +29,6 @@ CHUNK_ROWS = 100
 # libpq before 17 gives single rows only.
 CHUNKED = pq.version() >= 170000
 COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
-_KINDS = ("TABLE", "INDEX", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "TYPE", "DOMAIN", "STATISTICS")
 TAGS_THAT_LEAVE_NOTHING = frozenset(
     {
         "SELECT",
@@ -40,7 +41,7 @@ TAGS_THAT_LEAVE_NOTHING = frozenset(
         "COMMENT",
         "REFRESH MATERIALIZED VIEW",
     }
-    | {f"{verb} {kind}" for verb in ("CREATE", "ALTER", "DROP") for kind in _KINDS}
+    | {f"{verb} {kind}" for verb in DEFINITIONS for kind in OBJECT_KINDS}
 )
 # A connection that ends, or that the server refuses to go on with, has no other result.
 GONE_CLASSES = ("08", "57P")

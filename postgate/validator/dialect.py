@@ -7,7 +7,7 @@ from sqlglot import exp
 from sqlglot.dialects.postgres import Postgres
 
 from postgate.validator.grammar.statements import parse_tokens
-from postgate.validator.limits import DEFAULT, Limits
+from postgate.validator.limits import DEFAULT, TextLimits
 from postgate.validator.reading.lexer import Token, tokenize
 
 # A level of nesting takes up to twenty frames of the interpreter; the nesting limit keeps far below this.
@@ -22,7 +22,7 @@ class PostgateDialect(Postgres):
         return [*parse(sql)[0]]
 
 
-def parse(sql: str, limits: Limits = DEFAULT) -> tuple[list[exp.Expression], list[Token]]:
+def parse(sql: str, limits: TextLimits = DEFAULT) -> tuple[list[exp.Expression], list[Token]]:
     """The tree of every statement of a text, and the lexer's tokens.
 
     Raises:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Limits(NamedTuple):
+class TextLimits(NamedTuple):
     """The bounds on the text of one statement.
 
     Attributes:
@@ -17,4 +17,4 @@ class Limits(NamedTuple):
     nesting: int = 256
 
 
-DEFAULT = Limits()
+DEFAULT = TextLimits()

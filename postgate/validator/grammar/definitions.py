@@ -4,11 +4,8 @@ from typing import NoReturn
 
 from sqlglot import exp
 
+from postgate.operations import OBJECT_KINDS, TYPE_KINDS
 from postgate.validator.grammar.chapter import Chapter
-
-_RELATION_KINDS = ("TABLE", "INDEX", "VIEW", "MATERIALIZED VIEW", "SEQUENCE")
-_TYPE_KINDS = ("TYPE", "DOMAIN")
-_KINDS = (*_RELATION_KINDS, *_TYPE_KINDS, "STATISTICS")
 
 # Everything else that the verbs take, by the words that begin it; the longer name stands first.
 _REFUSED_KINDS = (
@@ -88,7 +85,7 @@ class Definitions(Chapter):
             return self.grammar.indexes.create_index(unique=True)
         if self.cursor.at("view") or self.cursor.at("recursive"):
             return self._create_view(replace=False)
-        kind = self._kind_of("CREATE", *_KINDS)
+        kind = self._kind_of("CREATE", *OBJECT_KINDS)
         if kind == "TABLE":
             return self.grammar.tables.create_table(unlogged=False)
         if kind == "INDEX":
@@ -178,7 +175,7 @@ class Definitions(Chapter):
         return None
 
     def _alter(self) -> exp.Alter:
-        kind = self._kind_of("ALTER", *_KINDS)
+        kind = self._kind_of("ALTER", *OBJECT_KINDS)
         if kind == "TYPE":
             return self.grammar.user_types.alter_type()
         if kind == "DOMAIN":
@@ -191,12 +188,12 @@ class Definitions(Chapter):
 
     def _drop(self) -> exp.Drop:
         """DropStmt"""
-        kind = self._kind_of("DROP", *_KINDS)
+        kind = self._kind_of("DROP", *OBJECT_KINDS)
         if kind == "INDEX" and self.cursor.at("concurrently"):
             self.cursor.refuse("DROP INDEX CONCURRENTLY cannot run inside a transaction")
         exists = self.grammar.options.if_exists()
         names = self.cursor.comma_list(
-            self.grammar.user_types.type_like_name if kind in _TYPE_KINDS else self.grammar.names.qualified_name
+            self.grammar.user_types.type_like_name if kind in TYPE_KINDS else self.grammar.names.qualified_name
         )
         return exp.Drop(kind=kind, expressions=names, exists=exists, cascade=self.grammar.options.cascades())
 
@@ -213,7 +210,7 @@ class Definitions(Chapter):
 
     def _comment(self) -> exp.Comment:
         """CommentStmt, after ON."""
-        kind = self._kind_of("COMMENT ON", *_KINDS, "COLUMN", "CONSTRAINT")
+        kind = self._kind_of("COMMENT ON", *OBJECT_KINDS, "COLUMN", "CONSTRAINT")
         comment = self._commented(kind)
         self.cursor.expect("is")
         comment.set("expression", exp.Null() if self.cursor.accept("null") else self.grammar.constants.string())
@@ -233,7 +230,7 @@ class Definitions(Chapter):
             if self.cursor.at("domain") and self.cursor.next_word() != "is" and self.cursor.peek(1).kind != ".":
                 self.cursor.advance()
             return exp.Comment(kind=kind, this=self.grammar.names.qualified_name(), constraint=constraint)
-        name = self.grammar.user_types.type_like_name() if kind in _TYPE_KINDS else self.grammar.names.qualified_name()
+        name = self.grammar.user_types.type_like_name() if kind in TYPE_KINDS else self.grammar.names.qualified_name()
         return exp.Comment(kind=kind, this=name)
 
     def _refresh(self) -> exp.Refresh:

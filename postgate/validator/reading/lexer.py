@@ -7,7 +7,7 @@ invalid, or differs between the supported versions, is refused here.
 import re
 from typing import NamedTuple, NoReturn
 
-from postgate.validator.limits import DEFAULT, Limits
+from postgate.validator.limits import DEFAULT, TextLimits
 from postgate.validator.reading.places import placed
 from postgate.validator.reading.strings import EscapeError, unescape_backslashes, unescape_unicode
 
@@ -94,7 +94,7 @@ class Token(NamedTuple):
     end: int
 
 
-def tokenize(sql: str, limits: Limits = DEFAULT) -> list[Token]:
+def tokenize(sql: str, limits: TextLimits = DEFAULT) -> list[Token]:
     """All tokens of a text; takes time in proportion to its length, and stops at the limit.
 
     Raises:

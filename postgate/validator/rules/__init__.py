@@ -1,7 +1,8 @@
-"""The rules, in the order in which they run; each takes a `Statement`, collects facts and raises `RuleError`."""
+"""The rules, in the order in which they run; each takes a `ParsedStatement`, collects facts and raises `RuleError`."""
 
 from collections.abc import Callable
 
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.accounting import account_for_text
 from postgate.validator.rules.calls import judge_calls
 from postgate.validator.rules.definitions import judge_definitions
@@ -11,9 +12,8 @@ from postgate.validator.rules.placeholders import collect_placeholders
 from postgate.validator.rules.references import judge_references
 from postgate.validator.rules.relations import judge_relations
 from postgate.validator.rules.types import judge_types
-from postgate.validator.statement import Statement
 
-Rule = Callable[[Statement], None]
+Rule = Callable[[ParsedStatement], None]
 
 RULES: tuple[Rule, ...] = (
     judge_nodes,

@@ -3,12 +3,12 @@
 from sqlglot import exp
 
 from postgate.validator.lists.keywords import KEYWORDS
-from postgate.validator.statement import Statement
+from postgate.validator.parsed import ParsedStatement
 
 _PLACED_KINDS = frozenset({"QIDENT", "SCONST", "BCONST", "XCONST", "ICONST", "FCONST", "PARAM"})
 
 
-def account_for_text(statement: Statement) -> None:
+def account_for_text(statement: ParsedStatement) -> None:
     """Refuse the text when a name, constant, placeholder or SELECT among its tokens is in no node of the tree.
 
     A keyword that shapes the statement needs no node; where it is used as a name, the node has its place.

@@ -9,9 +9,9 @@ from postgate.validator.lists.functions import (
     REFUSED_FUNCTIONS,
     SEARCH_FUNCTIONS,
 )
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import judge_name_literal
 from postgate.validator.rules.types import ALLOWED_TYPES, REFUSED_TYPES
-from postgate.validator.statement import Statement
 
 # Functions with a syntax of their own (manual, "SQL Syntax", "Function Calls" and the chapters of each); those that
 # would tell the gateway's login (session_user, system_user) are missing.
@@ -33,7 +33,7 @@ _HELPERS = frozenset({"list_tables", "describe_table"})
 _NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_serial_sequence": False}
 
 
-def judge_calls(statement: Statement) -> None:
+def judge_calls(statement: ParsedStatement) -> None:
     """Collect every call, and refuse what is neither an allowed built-in function nor possibly the tenant's own."""
     for call in statement.nodes(exp.Anonymous):
         _judge_call(statement, call)
@@ -44,7 +44,7 @@ def judge_calls(statement: Statement) -> None:
         _judge_field(statement, dot.expression)
 
 
-def _judge_call(statement: Statement, call: exp.Anonymous) -> None:
+def _judge_call(statement: ParsedStatement, call: exp.Anonymous) -> None:
     name = call.this.name
     schema = _schema(call)
     statement.functions.add((schema, name))
@@ -64,7 +64,7 @@ def _judge_call(statement: Statement, call: exp.Anonymous) -> None:
         _take_own(statement, name)
 
 
-def _judge_built_in(statement: Statement, call: exp.Anonymous, schema: str | None, name: str) -> None:
+def _judge_built_in(statement: ParsedStatement, call: exp.Anonymous, schema: str | None, name: str) -> None:
     if name in ALLOWED_FUNCTIONS:
         if name in _NAME_FUNCTIONS:
             _judge_name_argument(statement, call, name)
@@ -80,12 +80,12 @@ def _judge_built_in(statement: Statement, call: exp.Anonymous, schema: str | Non
         _take_own(statement, name)
 
 
-def _take_own(statement: Statement, name: str) -> None:
+def _take_own(statement: ParsedStatement, name: str) -> None:
     statement.own_functions.add(name)
     statement.writes = True  # nobody knows what its body does
 
 
-def _judge_name_argument(statement: Statement, call: exp.Anonymous, name: str) -> None:
+def _judge_name_argument(statement: ParsedStatement, call: exp.Anonymous, name: str) -> None:
     argument = call.expressions[0] if call.expressions else call
     if isinstance(argument, exp.Kwarg):
         argument = argument.expression
@@ -100,13 +100,13 @@ def _judge_name_argument(statement: Statement, call: exp.Anonymous, name: str) -
         statement.writes = True
 
 
-def _judge_configuration(statement: Statement, argument: exp.Expression, name: str) -> None:
+def _judge_configuration(statement: ParsedStatement, argument: exp.Expression, name: str) -> None:
     """A qualified name must be the tenant's own; whatever else it is, a configuration holds no data."""
     if isinstance(argument, exp.Literal) and argument.is_string and "." in argument.name:
         judge_name_literal(statement, argument, f"{name}()", is_relation=False)
 
 
-def _is_stored(statement: Statement) -> bool:
+def _is_stored(statement: ParsedStatement) -> bool:
     """Whether a call is only written down, as a column's default."""
     return isinstance(statement.root, exp.Create | exp.Alter) and not any(statement.nodes(exp.Select))
 
@@ -115,7 +115,7 @@ def _casts_a_name(node: exp.Expression) -> bool:
     return isinstance(node, exp.Cast) and node.to.args["kind"].name in ("regclass", "text")
 
 
-def _judge_field(statement: Statement, field: exp.Expression) -> None:
+def _judge_field(statement: ParsedStatement, field: exp.Expression) -> None:
     """PostgreSQL takes x.f as the call f(x) where x has no column f (manual, "Using Composite Types in Queries");
     tried: `SELECT t.pg_sleep FROM generate_series(1, 9) t` sleeps."""
     name = field.name
@@ -137,5 +137,5 @@ def _schema(call: exp.Anonymous) -> str | None:
     return None
 
 
-def _refuse(statement: Statement, node: exp.Expression, name: str) -> None:
+def _refuse(statement: ParsedStatement, node: exp.Expression, name: str) -> None:
     statement.refuse(f"Function {name} is not allowed", node)

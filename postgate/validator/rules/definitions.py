@@ -2,9 +2,10 @@
 
 from sqlglot import exp
 
+from postgate.operations import TYPE_KINDS
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import is_system_name
 from postgate.validator.rules.types import BUILT_IN_TYPES
-from postgate.validator.statement import Statement
 
 # Storage parameters, by the page of the manual that lists them; "toast" may stand before those of a table.
 _TABLE_PARAMETERS = """
@@ -38,10 +39,9 @@ _TRUE = frozenset({"true", "on", "yes", "1"})
 _INDEX_METHODS = frozenset({"btree", "hash", "gist", "gin", "spgist", "brin", "hnsw", "ivfflat"})
 _TABLE_METHODS = frozenset({"heap"})
 _RENAMES = frozenset({"RENAME TO", "RENAME CONSTRAINT"})
-_TYPE_KINDS = frozenset({"TYPE", "DOMAIN"})
 
 
-def judge_definitions(statement: Statement) -> None:
+def judge_definitions(statement: ParsedStatement) -> None:
     """Refuse parameters, methods and new names that are not for tenants, and changes of built-in types."""
     for parameters in statement.nodes(exp.Properties):
         for parameter in parameters.expressions:
@@ -56,11 +56,11 @@ def judge_definitions(statement: Statement) -> None:
         if action.this.name in _RENAMES:
             _judge_new_name(statement, action.args["to"])
     for change in statement.nodes(exp.Alter, exp.Drop, exp.Comment):
-        if change.args["kind"] in _TYPE_KINDS:
+        if change.args["kind"] in TYPE_KINDS:
             _judge_changed_types(statement, change.expressions or [change.this])
 
 
-def _judge_parameter(statement: Statement, parameter: exp.Property) -> None:
+def _judge_parameter(statement: ParsedStatement, parameter: exp.Property) -> None:
     name = parameter.this.name
     namespace = parameter.args.get("namespace")
     value = parameter.args.get("value")
@@ -72,18 +72,18 @@ def _judge_parameter(statement: Statement, parameter: exp.Property) -> None:
         statement.refuse("security_invoker can only be true", parameter)
 
 
-def _judge_method(statement: Statement, method: exp.Expression | None, allowed: frozenset[str]) -> None:
+def _judge_method(statement: ParsedStatement, method: exp.Expression | None, allowed: frozenset[str]) -> None:
     if method is not None and method.name not in allowed:
         statement.refuse(f"Access method {method.name} is not allowed", method)
 
 
-def _judge_new_name(statement: Statement, name: exp.Expression | None) -> None:
+def _judge_new_name(statement: ParsedStatement, name: exp.Expression | None) -> None:
     """Names that a schema can qualify are judged as relations; these are the others."""
     if isinstance(name, exp.Identifier) and is_system_name(name.name):
         statement.refuse(f'the name "{name.name}" is kept for PostgreSQL', name)
 
 
-def _judge_changed_types(statement: Statement, names: list[exp.Table]) -> None:
+def _judge_changed_types(statement: ParsedStatement, names: list[exp.Table]) -> None:
     """PostgreSQL finds an unqualified name in pg_catalog first, and lets a superuser change what it finds there."""
     for name in names:
         if name.args.get("db") is None and name.name.lstrip("_") in BUILT_IN_TYPES:

@@ -4,7 +4,7 @@ import re
 
 from sqlglot import exp
 
-from postgate.validator.statement import Statement
+from postgate.validator.parsed import ParsedStatement
 
 # Stricter than PostgreSQL's own reading (textToQualifiedNameList): no blanks, no numbers, at most one qualifier.
 _NAME = re.compile(r'(?:"((?:[^"]|"")+)"|([A-Za-z_\u0080-\U0010ffff][\w$\u0080-\U0010ffff]*))', re.ASCII)
@@ -20,7 +20,7 @@ def is_system_name(name: str) -> bool:
 
 
 def judge_name_literal(
-    statement: Statement, node: exp.Expression | None, what: str, *, is_relation: bool = True
+    statement: ParsedStatement, node: exp.Expression | None, what: str, *, is_relation: bool = True
 ) -> None:
     """Take the relation (or other object) that a string names as one of the statement, or refuse.
 
@@ -41,7 +41,7 @@ def judge_name_literal(
         statement.relations.add((schema, name))
 
 
-def _split(statement: Statement, literal: exp.Literal, what: str) -> tuple[str | None, str]:
+def _split(statement: ParsedStatement, literal: exp.Literal, what: str) -> tuple[str | None, str]:
     text = literal.name
     if len(text) > _LONGEST:
         statement.refuse(f"{what} needs a plain name, not {text[:80]!r}", literal)

@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from postgate.validator.statement import Statement
+from postgate.validator.parsed import ParsedStatement
 
 _ALLOWED: frozenset[type[exp.Expression]] = frozenset(
     {
@@ -116,7 +116,7 @@ _ALLOWED: frozenset[type[exp.Expression]] = frozenset(
 )
 
 
-def judge_nodes(statement: Statement) -> None:
+def judge_nodes(statement: ParsedStatement) -> None:
     """Refuse a tree with a node that is not known, and operators that are named by their schema."""
     for node_type in statement.node_types - _ALLOWED:
         statement.refuse(f"{node_type.__name__} is not allowed")

@@ -2,8 +2,8 @@
 
 from sqlglot import exp
 
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.relations import is_cte, is_target
-from postgate.validator.statement import Statement
 
 _QUERIES = (exp.Select, exp.Union, exp.Intersect, exp.Except, exp.Values, exp.Subquery)
 _CHANGES: dict[type[exp.Expression], str] = {
@@ -43,7 +43,7 @@ _DEFINES: dict[type[exp.Expression], str] = {
 _FILLED_FROM_QUERY = {"TABLE", "MATERIALIZED VIEW"}
 
 
-def collect_operations(statement: Statement) -> None:
+def collect_operations(statement: ParsedStatement) -> None:
     """Collect the kind, the operations, and whether the statement writes and returns rows."""
     root = statement.root
     explained = root.this if isinstance(root, exp.Describe) else root
@@ -68,7 +68,7 @@ def collect_operations(statement: Statement) -> None:
     )
 
 
-def _kind(statement: Statement, root: exp.Expression) -> str:
+def _kind(statement: ParsedStatement, root: exp.Expression) -> str:
     if isinstance(root, _QUERIES):
         return "SELECT"
     if type(root) in _CHANGES:
@@ -80,7 +80,7 @@ def _kind(statement: Statement, root: exp.Expression) -> str:
     statement.refuse("this statement is not allowed")
 
 
-def _collect_creation(statement: Statement, create: exp.Create) -> None:
+def _collect_creation(statement: ParsedStatement, create: exp.Create) -> None:
     statement.operations.add("CREATE")
     if create.args["kind"] in _FILLED_FROM_QUERY and create.expression is not None:
         statement.operations.add("SELECT")
@@ -91,7 +91,7 @@ def _collect_creation(statement: Statement, create: exp.Create) -> None:
         statement.operations.add("DROP")  # the old definition is gone afterwards
 
 
-def _definition(statement: Statement, root: exp.Expression) -> str:
+def _definition(statement: ParsedStatement, root: exp.Expression) -> str:
     """Which operation runs as the owner of the tenant's relations, if any."""
     if isinstance(root, exp.Create):
         is_filled = root.args["kind"] == "TABLE" and root.expression is not None
@@ -101,13 +101,13 @@ def _definition(statement: Statement, root: exp.Expression) -> str:
     return _DEFINES.get(type(root), "")
 
 
-def _reads_relation(statement: Statement) -> bool:
+def _reads_relation(statement: ParsedStatement) -> bool:
     if isinstance(statement.root, exp.Alter | exp.Drop | exp.TruncateTable | exp.Comment):
         return False
     return any(not is_target(table) and not is_cte(statement, table) for table in statement.nodes(exp.Table))
 
 
-def _cascades(statement: Statement) -> bool:
+def _cascades(statement: ParsedStatement) -> bool:
     return isinstance(statement.root, exp.Alter) and any(
         action.args.get("cascade") for action in statement.root.args.get("actions") or ()
     )

@@ -4,12 +4,12 @@ from collections import Counter
 
 from sqlglot import exp
 
-from postgate.validator.statement import Statement
+from postgate.validator.parsed import ParsedStatement
 
 _SET_OPERATIONS = (exp.Union, exp.Intersect, exp.Except)
 
 
-def collect_placeholders(statement: Statement) -> None:
+def collect_placeholders(statement: ParsedStatement) -> None:
     """Collect the highest placeholder, and those that stand nowhere but as a whole output column.
 
     PostgreSQL takes such a placeholder as text ("SELECT Output Columns" in the manual's chapter on type

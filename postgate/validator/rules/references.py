@@ -8,9 +8,9 @@ value may only stand where it meets nothing that could.
 from sqlglot import exp
 
 from postgate.validator.lists.functions import SEARCH_FUNCTIONS
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import judge_name_literal
 from postgate.validator.rules.types import NAME_TYPES
-from postgate.validator.statement import Statement
 
 _TYPE_FUNCTION = "pg_typeof"
 # What such a value may be cast to; another cast to a name's type is judged itself.
@@ -25,7 +25,7 @@ _TAKERS = SEARCH_FUNCTIONS | frozenset(
 _COMPARISONS = frozenset({"=", "<>"})
 
 
-def judge_references(statement: Statement) -> None:
+def judge_references(statement: ParsedStatement) -> None:
     """Refuse a value of a name's type where it could give its type to another value."""
     for cast in statement.nodes(exp.Cast):
         if _names(cast.to) and not _is_harmless(statement, cast):
@@ -40,7 +40,7 @@ def _names(data_type: exp.DataType) -> bool:
     return (kind.expression if isinstance(kind, exp.Dot) else kind).name in NAME_TYPES
 
 
-def _is_harmless(statement: Statement, node: exp.Expression) -> bool:
+def _is_harmless(statement: ParsedStatement, node: exp.Expression) -> bool:
     parent = node.parent
     while isinstance(parent, exp.Paren | exp.Alias) or (isinstance(parent, exp.Dot) and parent.expression is node):
         node, parent = parent, parent.parent
@@ -58,7 +58,7 @@ def _is_harmless(statement: Statement, node: exp.Expression) -> bool:
     return isinstance(parent, exp.Select) and parent is root and not any(statement.nodes(exp.Into))
 
 
-def _is_comparable(statement: Statement, comparison: exp.Expression, node: exp.Expression) -> bool:
+def _is_comparable(statement: ParsedStatement, comparison: exp.Expression, node: exp.Expression) -> bool:
     other = comparison.expression if comparison.this is node else comparison.this
     while isinstance(other, exp.Paren):
         other = other.this

@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlglot import exp
 
+from postgate.validator.parsed import ParsedStatement, Scope
 from postgate.validator.rules.names import is_system_name
-from postgate.validator.statement import Scope, Statement
 
 _TARGET_OF = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Into)
 
 
-def judge_relations(statement: Statement) -> None:
+def judge_relations(statement: ParsedStatement) -> None:
     """Collect relations and qualifiers; refuse system catalogs, other databases and other schemas' columns."""
     for table in statement.nodes(exp.Table):
         _judge_table(statement, table)
@@ -18,7 +18,7 @@ def judge_relations(statement: Statement) -> None:
         _judge_column(statement, column)
 
 
-def _judge_table(statement: Statement, table: exp.Table) -> None:
+def _judge_table(statement: ParsedStatement, table: exp.Table) -> None:
     if not isinstance(table.this, exp.Identifier):
         return  # a function in FROM: its call is judged as a call
     if table.args.get("catalog"):
@@ -38,7 +38,7 @@ def _judge_table(statement: Statement, table: exp.Table) -> None:
     statement.relations.add((schema.name if schema is not None else None, name))
 
 
-def _judge_column(statement: Statement, column: exp.Column) -> None:
+def _judge_column(statement: ParsedStatement, column: exp.Column) -> None:
     if column.args.get("catalog"):
         statement.refuse("a column may not be qualified with a database", column)
     schema = column.args.get("db")
@@ -51,7 +51,7 @@ def is_target(table: exp.Table) -> bool:
     return isinstance(table.parent, _TARGET_OF) and table.arg_key == "this"
 
 
-def is_cte(statement: Statement, table: exp.Table) -> bool:
+def is_cte(statement: ParsedStatement, table: exp.Table) -> bool:
     """Whether an unqualified name means a CTE, by PostgreSQL's scoping (manual, "WITH Queries").
 
     A CTE is seen in the query that its WITH belongs to, and by the later members of that WITH; by all members
@@ -68,7 +68,7 @@ def is_cte(statement: Statement, table: exp.Table) -> bool:
     return False
 
 
-def _scope(statement: Statement, node: exp.Expression) -> Scope | None:
+def _scope(statement: ParsedStatement, node: exp.Expression) -> Scope | None:
     """The CTEs that a node sees; each node is climbed over once, however deep the statement is."""
     known = statement.scopes
     path = []

@@ -3,8 +3,8 @@
 from sqlglot import exp
 
 from postgate.validator.lists.functions import SEARCH_FUNCTIONS
+from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import is_system_name, judge_name_literal
-from postgate.validator.statement import Statement
 
 ALLOWED_TYPES = frozenset(
     """
@@ -29,13 +29,13 @@ BUILT_IN_TYPES = ALLOWED_TYPES | REFUSED_TYPES
 NAME_TYPES = {"regclass": True, "regtype": True, "regconfig": False, "regdictionary": False}
 
 
-def judge_types(statement: Statement) -> None:
+def judge_types(statement: ParsedStatement) -> None:
     """Collect the types that are relations or types of a schema; refuse those of the server's inside."""
     for data_type in statement.nodes(exp.DataType):
         _judge_type(statement, data_type)
 
 
-def _judge_type(statement: Statement, data_type: exp.DataType) -> None:
+def _judge_type(statement: ParsedStatement, data_type: exp.DataType) -> None:
     if data_type.args.get("reftype"):
         statement.refuse("%TYPE is not allowed", data_type)
     kind = data_type.args["kind"]

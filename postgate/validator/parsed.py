@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NoReturn, TypeVar
 
 from sqlglot import exp
 
+from postgate.validator.facts import Facts
 from postgate.validator.reading.lexer import Token
 from postgate.validator.reading.places import placed
 
 _Node = TypeVar("_Node", bound=exp.Expression)
 
+_FACTS = tuple(fact.name for fact in fields(Facts))
 _PLACED = (exp.Identifier, exp.Literal, exp.Placeholder)
 
 
@@ -34,7 +36,7 @@ class Scope:
     outer: "Scope | None"
 
 
-class Statement:
+class ParsedStatement:
     """The tree of one statement and the facts that the rules collect from it.
 
     Attributes:
@@ -49,13 +51,13 @@ class Statement:
         self.sql = sql
         self.root = root
         self.tokens = tokens
+        # What `Facts` says of them; the rules fill them in.
         self.kind = ""
         self.operations: set[str] = set()
         self.relations: set[tuple[str | None, str]] = set()
         self.functions: set[tuple[str | None, str]] = set()
         self.own_functions: set[str] = set()
         self.qualifiers: dict[str, int | None] = {}
-        self.scopes: dict[int, Scope | None] = {}
         self.advances_sequence = False
         self.placeholders = 0
         self.defines = ""
@@ -63,6 +65,7 @@ class Statement:
         self.untyped: set[int] = set()
         self.writes = False
         self.returns_rows = False
+        self.scopes: dict[int, Scope | None] = {}
         self._nodes: dict[type[exp.Expression], list[exp.Expression]] = defaultdict(list)
         self._index()
 
@@ -95,6 +98,12 @@ class Statement:
         # Where it stands is looked for once a name, and counted in lines only for a message: texts can be long.
         if name not in self.qualifiers:
             self.qualifiers[name] = _offset(node)
+
+    def facts(self) -> Facts:
+        """What the rules have found."""
+        found: dict[str, Any] = {name: getattr(self, name) for name in _FACTS}
+        found |= {name: frozenset(value) for name, value in found.items() if type(value) is set}
+        return Facts(**found)
 
     def refuse(self, message: str, node: exp.Expression | None = None) -> NoReturn:
         raise RuleError(placed(message, self.sql, None if node is None else _offset(node)))

@@ -1,0 +1,63 @@
+"""What the validator finds out about a text: one list of facts, for whoever judges, runs or compares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an allowed statement does, whoever the tenant is.
+
+    Attributes:
+        kind: the statement's kind, such as "SELECT" or "CREATE TABLE".
+        operations: every operation that it performs.
+        relations: (schema or None, name) of each relation it names, without the names of CTEs.
+        functions: (schema or None, name) of each function it calls.
+        own_functions: names that are no built-in function; whoever runs the statement must make sure that the
+            tenant's own schema has them.
+        qualifiers: each schema that a name is qualified with, and the offset where, if that is known.
+        advances_sequence: whether the statement calls nextval, which INSERT or UPDATE allows.
+        placeholders: the highest placeholder number.
+        defines: CREATE, ALTER or DROP when it changes what there is, CREATE AS when it also runs a query, else "".
+        fields: every f of an x.f, which is a call where x has no column f; whoever runs the statement must make sure
+            that no extension has such a function.
+        untyped: placeholders for which PostgreSQL can infer no type from the context.
+        writes: False when the statement only reads.
+        returns_rows: whether the statement has a result.
+    """
+
+    kind: str = ""
+    operations: frozenset[str] = frozenset()
+    relations: frozenset[tuple[str | None, str]] = frozenset()
+    functions: frozenset[tuple[str | None, str]] = frozenset()
+    own_functions: frozenset[str] = frozenset()
+    qualifiers: Mapping[str, int | None] = field(default_factory=dict)
+    advances_sequence: bool = False
+    placeholders: int = 0
+    defines: str = ""
+    fields: frozenset[str] = frozenset()
+    untyped: frozenset[int] = frozenset()
+    writes: bool = True
+    returns_rows: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A text that no tenant may run, and why."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What a judgement depends on besides the text.
+
+    Attributes:
+        schema: the one schema that may be named as a qualifier.
+        operations: the token's allowed operations.
+    """
+
+    schema: str
+    operations: frozenset[str]
