@@ -2,6 +2,7 @@
 
 PostgateError
 ├── ParseError            PARSE_ERROR 400         the body or the statement is refused
+│   └── StatementRefused                          the statement, by the validator or for a function of it
 ├── RowLimitExceeded      ROW_LIMIT_EXCEEDED 400  more rows than max_rows; nothing is committed
 ├── ResultTooLarge        RESULT_TOO_LARGE 400    more bytes than a result may have; nothing is committed
 ├── Unauthorized          UNAUTHORIZED 401        no valid token
@@ -47,6 +48,10 @@ class ParseError(PostgateError):
 
     def __init__(self, message: str) -> None:
         super().__init__(f"Parse error: {message}")
+
+
+class StatementRefused(ParseError):
+    """The body is fine, but its statement is refused, as far as is known of the token."""
 
 
 class RowLimitExceeded(PostgateError):

@@ -1,30 +1,30 @@
-"""The stages between a request and its rows: access, verdict, execution."""
+"""The stages between a request and its answer: who asks, what it does, how it runs. All that a worker process holds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from postgate.access.registry import Access, Registry
 from postgate.access.usage import Usage
-from postgate.api.body import Statement
 from postgate.config import Config
-from postgate.errors import ParseError, Unavailable
-from postgate.executor import Executor, StaleAccess
+from postgate.errors import StatementRefused
+from postgate.executor import Executor
+from postgate.executor.attempts import FAILURES, Attempt
+from postgate.executor.job import Request, Step
 from postgate.postgres.pools import Pools
-from postgate.results.rows import Rows
-from postgate.validator import Facts, Tenant, TextLimits, Validator
-
-# A token that changes faster than it can be looked up is being rewritten all the time.
-MOST_LOOKUPS = 5
+from postgate.results import Format
+from postgate.validator import Facts, Refusal, TextLimits, Validator
 
 
 class Service:
-    """All that a worker process holds: its pools and what it remembers."""
+    """The pools of a worker process, and what it remembers."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.pools = Pools(config)
         self.registry = Registry(self.pools)
         self.usage = Usage(self.pools)
+        self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
 
     def close(self) -> None:
@@ -32,35 +32,52 @@ class Service:
         self.usage.close()
         self.pools.close()
 
-    def authenticate(self, token_hash: str) -> Access:
-        """What the token opens; a remembered look-up can be stale, which `run` mends."""
-        access = self.registry.remembered(token_hash) or self.registry.look_up(token_hash)
-        self.usage.note(access.token_id)
+    def run(self, token_hash: str, read_request: Callable[[], Request], answer: Format) -> bytes:
+        """Judge a request and run it, by what the database says of the token at that moment.
+
+        Args:
+            token_hash: the SHA-256 of the token, in hexadecimal.
+            read_request: reads the body; called once, when the token is known to open something: nobody else may keep
+                us busy with megabytes.
+            answer: the format of the results.
+
+        Raises:
+            PostgateError: what the client is told.
+        """
+        request: Request | None = None
+        attempt = Attempt()
+        while True:
+            try:
+                access = self._access(token_hash, attempt)
+                if request is None:
+                    request = read_request()
+                    outcomes = [self.validator.read(statement.sql) for statement in request.statements]
+                steps = self._judge(request, outcomes, access)
+                results = self.executor.run(access, steps, attempt, answer)
+            except FAILURES as failure:
+                attempt = attempt.after(failure)
+            else:
+                if attempt.suspect is not None:
+                    attempt.settle()
+                return b"".join([chunk for rows in results for chunk in rows.chunks])
+
+    def _access(self, token_hash: str, attempt: Attempt) -> Access:
+        access = None if attempt.looks_up_again else self.registry.remembered.get(token_hash)
+        attempt.used_remembered_look_up = access is not None
+        if access is None:
+            access = self.registry.look_up(token_hash)
+            self.usage.start()
+        self.usage.used.add(access.token_id)
         return access
 
-    def run(self, access: Access, statement: Statement) -> Rows:
-        """Judge the statement and run it, both by what the database says of the token at that moment."""
-        for _ in range(MOST_LOOKUPS):
-            access, facts = self._judge(access, statement)
-            try:
-                return self.executor.run(access, facts, statement)
-            except StaleAccess:
-                access = self.registry.look_up(access.token_hash)
-        raise Unavailable("the token is being changed")
-
-    def _judge(self, access: Access, statement: Statement) -> tuple[Access, Facts]:
-        try:
-            return access, self._facts(statement, access.tenant)
-        except ParseError:
-            # The token may have been revoked, or been given more operations, since it was looked up.
-            current = self.registry.look_up(access.token_hash)
-            if current == access:
-                raise
-        return current, self._facts(statement, current.tenant)
-
-    def _facts(self, statement: Statement, tenant: Tenant) -> Facts:
-        facts = self._validator.judge(statement.sql, tenant)
-        given = len(statement.params)
-        if given != facts.placeholders:
-            raise ParseError(f"the statement has {facts.placeholders} placeholders, but {given} parameters are given")
-        return facts
+    def _judge(self, request: Request, outcomes: Sequence[Facts | Refusal], access: Access) -> list[Step]:
+        steps = []
+        for statement, outcome in zip(request.statements, outcomes, strict=True):
+            facts = self.validator.judge(statement.sql, access.tenant, outcome)
+            count = len(statement.params)
+            if count != facts.placeholders:
+                raise StatementRefused(
+                    f"the statement has {facts.placeholders} placeholders, but {count} parameters are given"
+                )
+            steps.append(Step(statement, facts))
+        return steps

@@ -41,8 +41,9 @@ def postgresql(sql: str) -> Spans | None:
         found = [token for token in scan(sql) if token.name not in COMMENTS]
     except ParseError:
         return None
-    if any(token.name == "UNKNOWN" or token.name in ("ASCII_36", "ASCII_92") for token in found):
-        return None  # single characters that no statement has
+    # Single characters that no statement has; the keyword UNKNOWN has the same name, and a kind.
+    if any(token.name in ("UNKNOWN", "ASCII_36", "ASCII_92") and token.kind == "NO_KEYWORD" for token in found):
+        return None
     return [(kind_of(token, sql), token.start, token.end + 1) for token in found]
 
 

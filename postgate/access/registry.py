@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 import hmac
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
+from typing import Any
 
-from postgate.errors import DatabaseNotFound, Timeout, Unauthorized, Unavailable
-from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, ServerError
-from postgate.postgres.pools import Backend, Pools
-from postgate.validator import Tenant
+from postgate.errors import DatabaseNotFound, Unauthorized
+from postgate.postgres.connection import Backend
+from postgate.postgres.pipeline import Command
+from postgate.postgres.pools import Pools
+from postgate.postgres.types import TEXT
+from postgate.remembered import Remembered
+from postgate.sql_files import read_sql
+from postgate.validator.facts import Tenant
 
-REMEMBERED_TOKENS = 10_000
-LOOKUP_S = 10.0
-
-_LOOKUP = b"""
-    SELECT t.id, t.token_hash, pg_catalog.array_to_string(t.allowed_operations, ','),
-        t.xmin::pg_catalog.text OPERATOR(pg_catalog.||) ':'
-            OPERATOR(pg_catalog.||) coalesce(d.xmin::pg_catalog.text, ''),
-        d.id, d.backend_type, d.schema_name, d.connection_string, d.max_rows,
-        d.statement_timeout_ms, d.lock_timeout_ms, d.work_mem_kb
-    FROM public.postgate_tokens AS t
-    LEFT JOIN public.postgate_databases AS d ON d.id OPERATOR(pg_catalog.=) t.database_id
-    WHERE t.token_hash::pg_catalog.text OPERATOR(pg_catalog.=) $1
-        AND (t.expires_at IS NULL OR t.expires_at OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp())
-"""
+LOOK_UP_MS = 10_000
+_MAX_TOKENS = 10_000
+_LOOK_UP = read_sql("access", "look_up")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DatabaseLimits:
     """What PostgreSQL holds a database's statements to; no timeout of its own means the service's."""
 
     statement_timeout_ms: int | None
     lock_timeout_ms: int
     work_mem_kb: int
 
-    def timeout_ms(self, most: int) -> int:
-        """The time for a statement, when the service allows `most` milliseconds."""
-        return most if self.statement_timeout_ms is None else min(most, self.statement_timeout_ms)
+    def timeout_ms(self, service_timeout_ms: int) -> int:
+        """The time for a statement, when the service allows so much."""
+        if self.statement_timeout_ms is None:
+            return service_timeout_ms
+        return min(service_timeout_ms, self.statement_timeout_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +41,7 @@ class Access:
 
     Attributes:
         dedicated: the backend of a dedicated database; None where the database is a schema of the shared one.
+        prologues: what the executor makes of it once, so that it goes when the look-up goes.
     """
 
     token_id: str
@@ -54,29 +49,22 @@ class Access:
     version: str
     tenant: Tenant
     max_rows: int
-    limits: Limits
+    limits: DatabaseLimits
     dedicated: Backend | None
-
-    @property
-    def reads_only(self) -> bool:
-        return self.tenant.operations <= {"SELECT"}
+    prologues: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Registry:
-    """The look-ups of this process; what is remembered is checked by the database in each transaction."""
+    """The look-ups of this process.
+
+    Attributes:
+        remembered: the last look-up of each token's hash. It can be stale: in each transaction
+            `postgate_internal.enter` refuses its version then, and the caller looks up again.
+    """
 
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
-        self._lock = Lock()
-        self._known: OrderedDict[str, Access] = OrderedDict()
-
-    def remembered(self, token_hash: str) -> Access | None:
-        """The last look-up, which can be stale: `postgate_internal.enter` refuses its version then."""
-        with self._lock:
-            access = self._known.get(token_hash)
-            if access is not None:
-                self._known.move_to_end(token_hash)
-            return access
+        self.remembered: Remembered[str, Access] = Remembered(_MAX_TOKENS)
 
     def look_up(self, token_hash: str) -> Access:
         """Ask the database.
@@ -84,47 +72,16 @@ class Registry:
         Raises:
             Unauthorized: there is no such token, or it has expired.
             DatabaseNotFound: its database is gone.
+            CommandRefused, ConnectionLost, Unavailable: as `Pools.query`.
         """
-        self.forget(token_hash)
-        access = _access(self._fetch(token_hash), token_hash)
+        self.remembered.forget(token_hash)
+        command = Command(_LOOK_UP, [token_hash.encode()], [TEXT])
+        rows = self._pools.query(self._pools.shared, command, LOOK_UP_MS)
+        access = _access([(value or b"").decode() for row in rows for value in row], token_hash)
         # A dedicated backend cannot tell that a look-up is stale, so each request asks anew.
         if access.dedicated is None:
-            with self._lock:
-                self._known[token_hash] = access
-                if len(self._known) > REMEMBERED_TOKENS:
-                    self._known.popitem(last=False)
+            self.remembered.put(token_hash, access)
         return access
-
-    def forget(self, token_hash: str) -> None:
-        with self._lock:
-            self._known.pop(token_hash, None)
-
-    def _fetch(self, token_hash: str) -> list[str]:
-        try:
-            return self._ask(token_hash)
-        except ConnectionLost:
-            pass
-        try:
-            return self._ask(token_hash)
-        except ConnectionLost:
-            raise Unavailable() from None
-
-    def _ask(self, token_hash: str) -> list[str]:
-        try:
-            with self._pools.connection(self._pools.shared) as connection, Pipeline(connection, LOOKUP_S) as pipeline:
-                pipeline.send(Command(_LOOKUP, [token_hash.encode()], [25]))
-                pipeline.commit()
-                result = pipeline.result()
-                pipeline.finish()
-        except ServerError as error:
-            if error.sqlstate == "57014":
-                raise Timeout(int(LOOKUP_S * 1000)) from None
-            if error.sqlstate.startswith(("42", "3F")):
-                raise Unavailable("the database is not migrated") from None
-            raise
-        if not result.ntuples:
-            return []
-        return [(result.get_value(0, column) or b"").decode() for column in range(result.nfields)]
 
 
 def _access(row: list[str], token_hash: str) -> Access:
@@ -141,6 +98,6 @@ def _access(row: list[str], token_hash: str) -> Access:
         version=version,
         tenant=Tenant("public" if is_dedicated else schema, frozenset(operations.split(",")) - {""}),
         max_rows=int(max_rows),
-        limits=Limits(int(limits[0]) if limits[0] else None, int(limits[1]), int(limits[2])),
+        limits=DatabaseLimits(int(limits[0]) if limits[0] else None, int(limits[1]), int(limits[2])),
         dedicated=Backend(database_id, conninfo) if is_dedicated else None,
     )

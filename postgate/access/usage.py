@@ -8,68 +8,56 @@ import time
 from threading import Event, Lock, Thread
 
 from postgate.errors import PostgateError
-from postgate.postgres.pipeline import Command, ConnectionLost, Pipeline, ServerError
+from postgate.postgres.pipeline import Command, ConnectionLost, ServerError
 from postgate.postgres.pools import Pools
+from postgate.sql_files import read_sql
 
 log = logging.getLogger(__name__)
 
 MINUTE = 60.0
 PAUSE_S = 1.0
-FLUSH_S = 10.0
-
-# Several processes may note the same token, and an administrator may be changing it: neither is waited for.
-_FLUSH = b"""
-    UPDATE public.postgate_tokens AS t SET last_used_at = pg_catalog.now()
-    FROM (
-        SELECT id FROM public.postgate_tokens
-        WHERE id OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.uuid[])
-            AND coalesce(pg_catalog.age(pg_catalog.now(), last_used_at) OPERATOR(pg_catalog.>) '50 s', true)
-        FOR UPDATE SKIP LOCKED
-    ) AS used
-    WHERE t.id OPERATOR(pg_catalog.=) used.id
-"""
+FLUSH_MS = 10_000
+_NOTE_USE = read_sql("access", "note_use")
 
 
 class Usage:
-    """Notes uses; a thread that starts with the first one writes them."""
+    """Writes which tokens were used, in a thread of its own.
+
+    Attributes:
+        used: the ids of the tokens that were used since the last look at it; requests add theirs, which costs neither a
+            lock nor a call of ours.
+    """
 
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
         self._lock = Lock()
-        self._noted: dict[str, float] = {}
-        self._waiting: set[str] = set()
+        self._written: dict[str, float] = {}
         self._pid = 0
         self._closed = Event()
+        self.used: set[str] = set()
 
-    def note(self, token_id: str) -> None:
-        """A token was used now; costs a dictionary look-up."""
-        now = time.monotonic()
-        if now - self._noted.get(token_id, -MINUTE) < MINUTE and self._pid == os.getpid():
-            return
+    def start(self) -> None:
+        """Begin to write, in this process; called again it does nothing."""
         with self._lock:
-            self._noted[token_id] = now
-            self._waiting.add(token_id)
             if self._pid != os.getpid():
                 self._pid = os.getpid()
                 Thread(target=self._run, name="postgate-usage", daemon=True).start()
 
     def flush(self) -> None:
-        """Write what was noted. What cannot be written now is lost: it is noted again a minute later."""
-        with self._lock:
-            used, self._waiting = self._waiting, set()
-            oldest = time.monotonic() - MINUTE
-            self._noted = {token: at for token, at in self._noted.items() if at > oldest}
-        if not used:
+        """Write what was used. What cannot be written now is lost: it is noted again when the token is used again."""
+        # A request that adds to the old set after this is lost too, until the token's next one.
+        used, self.used = self.used, set()
+        now = time.monotonic()
+        self._written = {token: at for token, at in self._written.items() if at > now - MINUTE}
+        due = sorted(used - self._written.keys())
+        if not due:
             return
-        literal = "{" + ",".join(sorted(used)) + "}"
+        self._written |= dict.fromkeys(due, now)
+        literal = "{" + ",".join(due) + "}"
         try:
-            with self._pools.connection(self._pools.shared) as connection, Pipeline(connection, FLUSH_S) as pipeline:
-                pipeline.send(Command(_FLUSH, [literal.encode()]))
-                pipeline.commit()
-                pipeline.result()
-                pipeline.finish()
+            self._pools.query(self._pools.shared, Command(_NOTE_USE, [literal.encode()]), FLUSH_MS)
         except (PostgateError, ServerError, ConnectionLost) as error:
-            log.warning("the use of %d tokens could not be noted: %s", len(used), type(error).__name__)
+            log.warning("the use of %d tokens could not be noted: %s", len(due), type(error).__name__)
 
     def close(self) -> None:
         self._closed.set()

@@ -4,50 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from postgate.errors import ParseError
+from postgate.executor.job import Number, Request, Statement
 
 # What a later version gives a meaning must not be ignored by this one.
 RESERVED = ("queries", "query", "row_mode", "dry_run", "isolation", "read_only")
-MOST_PARAMETERS = 65_535
+MAX_PARAMETERS = 65_535
 
 
-class Number(str):
-    """A JSON number as its digits."""
+def read(body: bytes) -> Request:
+    """What the body of a request asks for.
 
-    __slots__ = ()
-
-    @property
-    def is_integer(self) -> bool:
-        return self.lstrip("-").isdigit()
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What is asked for: one SQL text and the values of its placeholders."""
-
-    sql: str
-    params: list[Any] = field(repr=False)
-
-
-def read(body: bytes) -> Statement:
-    """The statement in the body of a request; ParseError says what is wrong with it."""
-    request = _load(body)
-    if not isinstance(request, dict):
+    Raises:
+        ParseError: it is no JSON object with a statement; the text says what is wrong with it.
+    """
+    members = _load(body)
+    if not isinstance(members, dict):
         raise ParseError("the body must be a JSON object")
     for key in RESERVED:
-        if key in request:
+        if key in members:
             raise ParseError(f'the key "{key}" is reserved for a later version')
-    sql, params = request.get("sql"), request.get("params")
+    return Request((_statement(members),))
+
+
+def _statement(members: dict[str, Any]) -> Statement:
+    sql, params = members.get("sql"), members.get("params")
     if not isinstance(sql, str) or isinstance(sql, Number):
-        raise ParseError('"sql" must be a string' if "sql" in request else 'the key "sql" is missing')
+        raise ParseError('"sql" must be a string' if "sql" in members else 'the key "sql" is missing')
     if params is not None and not isinstance(params, list):
         raise ParseError('"params" must be an array')
     _check_text(sql, '"sql"')
-    if params and len(params) > MOST_PARAMETERS:
-        raise ParseError(f"a statement has at most {MOST_PARAMETERS} parameters")
+    if params and len(params) > MAX_PARAMETERS:
+        raise ParseError(f"a statement has at most {MAX_PARAMETERS} parameters")
     for position, value in enumerate(params or (), 1):
         _check_texts(value, f"parameter ${position}")
     return Statement(sql, params or [])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
+
 from flask import Blueprint, Response, current_app, request
 
-from postgate.access import tokens
 from postgate.api import body
 from postgate.api.answers import HEADERS
-from postgate.errors import BodyTooLarge
-from postgate.results import objects
+from postgate.errors import BodyTooLarge, Unauthorized
+from postgate.results.objects import Objects
 from postgate.service import Service
 
 # A body that is too large is read to its end up to so many times the limit; then the connection is cut.
-MOST_DISCARDED = 4
+MAX_DISCARDED = 4
 CHUNK_BYTES = 64 * 1024
+
+_AUTHORIZATION = re.compile(r"(?:(?i:bearer) +)?(pg_[0-9a-f]{64})")
 
 bp = Blueprint("query", __name__)
 
@@ -21,10 +25,24 @@ bp = Blueprint("query", __name__)
 @bp.post("/query", provide_automatic_options=False)
 def query() -> Response:
     service: Service = current_app.extensions["postgate"]
-    access = service.authenticate(tokens.token_hash(request.headers.get("Authorization")))
-    statement = body.read(_body(service.config.max_body_bytes))
-    rows = service.run(access, statement)
-    return Response(objects.envelope(rows.chunks, rows.count), headers=HEADERS, mimetype="application/json")
+    answer = Objects()
+    token_hash = _token_hash(request.headers.get("Authorization"))
+    written = service.run(token_hash, lambda: body.read(_body(service.config.max_body_bytes)), answer)
+    return Response(written, headers=HEADERS, mimetype=answer.media_type)
+
+
+def _token_hash(header: str | None) -> str:
+    """The SHA-256 of the token in an Authorization header, in hexadecimal: only this goes any further.
+
+    Raises:
+        Unauthorized: there is no header, or what it has is no token.
+    """
+    if not header:
+        raise Unauthorized("Unauthorized: the header Authorization: Bearer <token> is missing")
+    token = _AUTHORIZATION.fullmatch(header.strip(" \t"))
+    if token is None:
+        raise Unauthorized()
+    return sha256(token[1].encode()).hexdigest()
 
 
 def _body(limit: int) -> bytes:
@@ -43,6 +61,6 @@ def _discard_body(limit: int) -> None:
     """Most clients read the answer only after they have sent all; one that asks first (RFC 9110, 10.1.1) need not."""
     if "Expect" in request.headers:
         return
-    left = MOST_DISCARDED * limit
+    left = MAX_DISCARDED * limit
     while left > 0 and (chunk := request.stream.read(min(left, CHUNK_BYTES))):
         left -= len(chunk)

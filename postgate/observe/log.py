@@ -11,5 +11,3 @@ def configure_logging(level: str) -> None:
     log.handlers = [handler]
     log.setLevel(level.upper())
     log.propagate = False
-    # Our own pools say it once, in one line, and without the address of a tenant's server.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)

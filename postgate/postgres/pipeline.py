@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -21,8 +21,13 @@ from postgate.operations import DEFINITIONS, OBJECT_KINDS
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
-    from postgate.postgres.pools import Connection
+    from postgate.postgres.connection import Connection
+    from postgate.postgres.prepared import Prepared
 
+Row = tuple[bytes | None, ...]
+
+# What the server and the connection may take on top of the time that PostgreSQL itself gives a statement.
+GRACE_S = 2.0
 # How long the server may take to confirm that it has cancelled a statement.
 CANCEL_S = 5.0
 CHUNK_ROWS = 100
@@ -43,8 +48,11 @@ TAGS_THAT_LEAVE_NOTHING = frozenset(
     }
     | {f"{verb} {kind}" for verb in DEFINITIONS for kind in OBJECT_KINDS}
 )
-# A connection that ends, or that the server refuses to go on with, has no other result.
+# The SQLSTATE classes "connection exception" and "operator intervention: shutdown": the session ends with such an
+# error, and has no other result.
 GONE_CLASSES = ("08", "57P")
+# libpq gives this many nulls in a row only where it has nothing more: one ends each result, one each message.
+_MAX_SILENCES = 8
 
 _FIELDS = {
     Field.SQLSTATE: "sqlstate",
@@ -69,24 +77,60 @@ class Command:
 
 
 class ServerError(Exception):
-    """The server refused or failed, and the connection lives."""
+    """The server refused a tenant's statement or failed, and the connection lives.
 
-    def __init__(self, result: PGresult) -> None:
+    Attributes:
+        message: the server's primary message.
+        sqlstate: its five characters.
+        fields: whatever else the server says, by the names of our error envelope.
+        limit_ms: the time that the transaction had.
+        prepared: what is prepared on the connection.
+        is_reused: whether the statement ran as an earlier transaction has prepared it.
+    """
+
+    def __init__(self, result: PGresult, limit_ms: int, prepared: Prepared, is_reused: bool) -> None:
         self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))
         super().__init__(self.message)
-        given = ((name, result.error_field(field)) for field, name in _FIELDS.items())
-        self.fields: dict[str, object] = {name: _text(value) for name, value in given if value is not None}
+        values = ((name, result.error_field(field)) for field, name in _FIELDS.items())
+        self.fields: dict[str, object] = {name: _text(value) for name, value in values if value is not None}
         self.sqlstate = str(self.fields.get("sqlstate", ""))
         if "position" in self.fields:
             self.fields["position"] = int(str(self.fields["position"]))
+        self.limit_ms = limit_ms
+        self.prepared = prepared
+        self.is_reused = is_reused
+
+
+class CommandRefused(ServerError):
+    """The server refused a command of the gateway itself: the prologue of a transaction, or a look-up."""
 
 
 class ConnectionLost(Exception):
-    """The connection ended before the transaction did; `undone` is True when surely nothing was committed."""
+    """The connection ended before the transaction did.
 
-    def __init__(self, undone: bool) -> None:
+    Attributes:
+        repeatable: running it once more cannot do anything twice, because it only reads or surely nothing of it was
+            committed.
+    """
+
+    def __init__(self, repeatable: bool) -> None:
         super().__init__("the connection to the database was lost")
-        self.undone = undone
+        self.repeatable = repeatable
+
+
+class _Sent(NamedTuple):
+    """A command whose answer is still to come.
+
+    Attributes:
+        key, new_name: what is prepared before it under which name, if anything.
+        is_reused: whether it runs what an earlier transaction has prepared.
+        is_own: whether it is the gateway's own, and not a tenant's statement.
+    """
+
+    key: Hashable = None
+    new_name: bytes | None = None
+    is_reused: bool = False
+    is_own: bool = False
 
 
 class Pipeline:
@@ -96,18 +140,25 @@ class Pipeline:
     the connection idle, or closes it where that is in doubt.
     """
 
-    def __init__(self, connection: Connection, seconds: float) -> None:
+    def __init__(self, connection: Connection, limit_ms: int, repeatable: bool = False) -> None:
+        """
+        Args:
+            limit_ms: after this time and a grace the pipeline cancels what runs, whatever the server's own timeouts.
+            repeatable: the transaction may be run twice, even if it was committed the first time.
+        """
         self._connection = connection
         self._pgconn = connection.pgconn
-        self._deadline = time.monotonic() + seconds
+        self._limit_ms = limit_ms
+        self._repeatable = repeatable
+        self._deadline = time.monotonic() + limit_ms / 1000 + GRACE_S
         self._socket = self._pgconn.socket
         self._committing = False
         self._ended = False
         self._running = False
         self._cancelled = False
         self._begun = False
-        # What is prepared before each command that was sent, if anything.
-        self._preparing: deque[tuple[Hashable, bytes] | None] = deque()
+        self._sent: deque[_Sent] = deque()
+        self._current = _Sent()
 
     def __enter__(self) -> Pipeline:
         with self._losing():
@@ -124,11 +175,16 @@ class Pipeline:
         if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
             self._connection.close()
 
-    def send(self, command: Command, key: Hashable = None) -> None:
-        """Queue a command. What has the same key has the same text, types and search_path, and may be prepared."""
-        prepared = self._connection.prepared
-        name = prepared.name(key) if key is not None else None
-        new_name = prepared.new_name(key) if key is not None and name is None else None
+    def send(self, command: Command, key: Hashable = None, is_own: bool = False) -> None:
+        """Queue a command, the tenant's or the gateway's own.
+
+        What has the same key has the same text, types and search_path, and may be prepared.
+        """
+        name = new_name = None
+        if key is not None:
+            prepared = self._connection.prepared
+            name = prepared.names.get(key)
+            new_name = prepared.new_name(key) if name is None else None
         with self._losing():
             if new_name is not None:
                 self._pgconn.send_prepare(new_name, command.sql, param_types=command.types or None)
@@ -136,13 +192,24 @@ class Pipeline:
                 self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
             else:
                 self._pgconn.send_query_prepared(name or new_name or b"", command.parameters)
-        self._preparing.append(None if new_name is None else (key, new_name))
+        self._sent.append(_Sent(key, new_name, name is not None, is_own))
 
     def describe(self, command: Command) -> None:
-        """Queue what asks for the types of the command's parameters; it is two commands."""
+        """Queue what asks for the types of the command's parameters; `described` reads the answer."""
         with self._losing():
             self._pgconn.send_prepare(b"", command.sql, param_types=command.types or None)
             self._pgconn.send_describe_prepared(b"")
+        self._sent += (_Sent(), _Sent())
+
+    def described(self) -> list[int]:
+        """The types that the server infers for the parameters.
+
+        Raises:
+            ServerError: the server cannot read the statement.
+        """
+        self.result()
+        result = self.result()
+        return [result.param_type(position) for position in range(result.nparams)]
 
     def commit(self) -> None:
         """The transaction ends after what is queued: it commits unless something in it fails."""
@@ -157,13 +224,33 @@ class Pipeline:
             self._pgconn.send_flush_request()
             self._send_all()
 
+    def query(self, command: Command) -> list[Row]:
+        """Run one command of the gateway itself as the whole transaction, and return its rows.
+
+        Raises:
+            CommandRefused: the server refused it.
+            ConnectionLost: the connection ended meanwhile.
+        """
+        self.send(command, is_own=True)
+        self.commit()
+        result = self.result()
+        self.finish()
+        columns = range(result.nfields)
+        return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
+
     def results(self, chunked: bool = False) -> Iterator[PGresult]:
-        """The results of the next command, in chunks of rows or as one; a failure raises ServerError."""
+        """The results of the next command, in chunks of rows or as one.
+
+        Raises:
+            ServerError: the server refused the command, or failed while it ran; CommandRefused for one of our own.
+            ConnectionLost: the connection ended meanwhile.
+        """
         self._running = True
-        if self._preparing and (preparing := self._preparing.popleft()) is not None:
+        self._current = sent = self._sent.popleft()
+        if sent.new_name is not None:
             for _ in self._answers():
                 pass
-            self._connection.prepared.add(*preparing)
+            self._connection.prepared.names[sent.key] = sent.new_name
         if chunked and CHUNKED:
             self._pgconn.set_chunked_rows_mode(CHUNK_ROWS)
         elif chunked:
@@ -176,15 +263,6 @@ class Pipeline:
             self._note_tag(result)
             yield result
         self._running = False
-
-    def _answers(self) -> Iterator[PGresult]:
-        """What the server answers to one message of ours."""
-        while (result := self._next()) is not None:
-            if result.status == ExecStatus.FATAL_ERROR:
-                self._running = False
-                self._raise(result)
-            self._begun = True
-            yield result
 
     def result(self) -> PGresult:
         """The only result of the next command."""
@@ -199,6 +277,15 @@ class Pipeline:
                 failed = result
         if failed is not None:
             self._raise(failed)
+
+    def _answers(self) -> Iterator[PGresult]:
+        """What the server answers to one message of ours."""
+        while (result := self._next()) is not None:
+            if result.status == ExecStatus.FATAL_ERROR:
+                self._running = False
+                self._raise(result)
+            self._begun = True
+            yield result
 
     def _note_tag(self, result: PGresult) -> None:
         """A command that can leave something behind in the session ends the session with the request."""
@@ -219,7 +306,7 @@ class Pipeline:
 
     def _rest(self) -> Iterator[PGresult]:
         silences = 0
-        while silences < 8:
+        while silences < _MAX_SILENCES:
             result = self._next()
             if result is None:
                 silences += 1
@@ -232,14 +319,15 @@ class Pipeline:
         raise self._lost()
 
     def _raise(self, result: PGresult) -> None:
-        error = ServerError(result)
+        kind = CommandRefused if self._current.is_own else ServerError
+        error = kind(result, self._limit_ms, self._connection.prepared, self._current.is_reused)
         if not error.sqlstate or error.sqlstate.startswith(GONE_CLASSES):
             # Words of the server that come before its first answer say that it has not run anything.
             raise self._lost(refused=bool(error.sqlstate) and not self._begun)
         raise error
 
     def _lost(self, refused: bool = False) -> ConnectionLost:
-        return ConnectionLost(undone=refused or not self._committing)
+        return ConnectionLost(repeatable=self._repeatable or refused or not self._committing)
 
     def _next(self) -> PGresult | None:
         while self._pgconn.is_busy():

@@ -7,102 +7,46 @@ import os
 import re
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from threading import Lock
-from typing import Any, Self
+from threading import Condition, Event, Lock, Thread
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from postgate.config import Config
 from postgate.conninfo import explain, is_malformed
 from postgate.errors import DatabaseNotFound, PostgateError, Unavailable
-from postgate.postgres.prepared import Prepared
+from postgate.postgres.connection import SHARED, Backend, Connection, SuperuserLogin, connect
+from postgate.postgres.pipeline import Command, Pipeline, Row
+from postgate.postgres.prepared import MAX_STATEMENTS
 
 log = logging.getLogger(__name__)
 
-# For so long after a failed attempt to connect, nobody waits for another one.
+# After a failed connect, requests are refused at once for this long, instead of each waiting for its own attempt.
 FAIL_FAST_S = 0.5
-SHARED = ""
-_OPTIONS = {
-    "fallback_application_name": "postgate",
-    "keepalives_idle": 30,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-}
-# Passwords of our environment and home directory are for the shared database; a dedicated one has its own or none.
-_NO_PASSWORD = {"password": "", "passfile": os.devnull}
+# A session's memory grows with what it has seen, and a balanced address may lead elsewhere by now.
+_MAX_LIFETIME_S = 3600.0
+# Between two looks for idle connections.
+_SWEEP_S = 1.0
 _NO_DATABASE = re.compile(r'FATAL: +database ".*" does not exist')
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """Where a tenant's statements run: the shared database, or a dedicated one with the key of its record."""
-
-    key: str
-    conninfo: str = field(repr=False)
-
-
-class SuperuserLogin(psycopg.OperationalError):
-    """A dedicated database whose tenant would be everything on its server."""
-
-
-class Connection(psycopg.Connection[Any]):
-    """A connection whose attempts are reported: `report` gets the error of each, or None.
-
-    Attributes:
-        is_stained: something may be left behind in the session, so nobody else may have it.
-        prepared: the statements that are prepared in it.
-    """
-
-    is_stained = False
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.prepared = Prepared()
-
-    @classmethod
-    def connect(  # type: ignore[override]
-        cls, conninfo: str = "", *, report: Callable[[Exception | None], None], refuses_superusers: bool, **options: Any
-    ) -> Self:
-        try:
-            connection = super().connect(conninfo, **options)
-            if refuses_superusers and connection.pgconn.parameter_status(b"is_superuser") == b"on":
-                connection.close()
-                raise SuperuserLogin("the login is a superuser")
-        except Exception as error:
-            report(error)
-            raise
-        report(None)
-        return connection
-
-
-class Pool(ConnectionPool[Connection]):
-    """The connections of one backend in one process."""
+class Pool:
+    """The connections of one backend in one process: the one that was used last is taken first, so that those that
+    are not needed become idle and are closed."""
 
     def __init__(self, backend: Backend, config: Config) -> None:
         self.backend = backend
-        self.used_at = time.monotonic()
-        self._taken: set[int] = set()
-        self._failure: Exception | None = None
+        self._config = config
+        self._changed = Condition(Lock())
+        # All that follows is guarded by it. Idle connections, taken ones and those being opened are counted as open.
+        self._idle: list[Connection] = []
+        self._open = 0
+        self._opening = 0
+        self._used_at = time.monotonic()
+        self._failure: psycopg.Error | None = None
         self._failed_at = 0.0
-        super().__init__(
-            backend.conninfo,
-            kwargs=_connect_options(backend, config) | {"report": self._note_attempt},
-            connection_class=Connection,
-            min_size=0,
-            max_size=config.pool_size,
-            timeout=config.pool_timeout_s,
-            max_idle=config.pool_idle_s,
-            # We answer 503 at once and let the next request try again, in place of trying in the background.
-            reconnect_timeout=0,
-            num_workers=1,
-            open=True,
-            name=f"postgate-{backend.key or 'shared'}",
-        )
+        self._is_closed = False
 
     def take(self) -> Connection:
         """A connection that was alive a moment ago.
@@ -111,66 +55,100 @@ class Pool(ConnectionPool[Connection]):
             Unavailable: there is none within the time, or the server cannot be reached.
             DatabaseNotFound: the dedicated server does not have the database.
         """
-        self.used_at = time.monotonic()
+        deadline = time.monotonic() + self._config.pool_timeout_s
         while True:
-            self._fail_fast()
-            try:
-                connection = self.getconn()
-            except PoolTimeout as error:
-                if not self._is_living:
-                    self._note_attempt(error)
-                raise Unavailable("no connection to the database is free") from None
-            self._taken.add(id(connection))
-            if _is_alive(connection):
+            with self._changed:
+                connection = self._wait_for_idle(deadline)
+            if connection is None:
+                connection = self._open_one()
+            elif not _is_alive(connection):
+                self._discard(connection)
+                connection = None
+            if connection is not None:
                 return connection
-            connection.close()
-            self.give_back(connection)
 
     def give_back(self, connection: Connection) -> None:
-        self.used_at = time.monotonic()
-        self._taken.discard(id(connection))
-        if connection.is_stained or connection.prepared.is_full:
+        """Keep the connection for the next one who asks, unless nobody else may have it."""
+        now = time.monotonic()
+        if _is_reusable(connection, now):
+            with self._changed:
+                if not self._is_closed:
+                    connection.used_at = self._used_at = now
+                    self._idle.append(connection)
+                    self._changed.notify()
+                    return
+        self._discard(connection)
+
+    def close_idle(self) -> bool:
+        """Close the connections that nobody has used for a while; whether the pool itself can go."""
+        oldest = time.monotonic() - self._config.pool_idle_s
+        with self._changed:
+            unused = [connection for connection in self._idle if connection.used_at < oldest]
+            self._idle = [connection for connection in self._idle if connection.used_at >= oldest]
+            self._open -= len(unused)
+            is_unused = self._open == 0 and self._used_at < oldest
+        for connection in unused:
             connection.close()
-        if not (connection.closed and self._leave_out(connection)):
-            self.putconn(connection)
+        return is_unused
 
-    def _leave_out(self, connection: Connection) -> bool:
-        """Forget a closed connection if nobody waits for one: `putconn` would replace it, needed or not."""
-        with self._lock:
-            if self._waiting:
-                return False
-            self._nconns -= 1
-        connection._pool = None
-        return True
+    def close(self) -> None:
+        """Close what is idle now, and the rest as it is given back."""
+        with self._changed:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            self._open -= len(idle)
+        for connection in idle:
+            connection.close()
 
-    def reconnect_failed(self) -> None:
-        """Called by the pool when it could not connect: where no connection is left, nobody needs to wait."""
-        with self._lock:
-            waiting = [] if self._is_living else list(self._waiting)
-            if waiting:
-                self._waiting.clear()
-        for client in waiting:
-            client.fail(self._refusal())
+    def _wait_for_idle(self, deadline: float) -> Connection | None:
+        """An idle connection, or None when the caller is to open one; the caller holds the lock."""
+        while True:
+            self._used_at = now = time.monotonic()
+            if self._idle:
+                return self._idle.pop()
+            has_just_failed = self._failure is not None and now - self._failed_at < FAIL_FAST_S
+            if self._failure is not None and self._open == self._opening and (self._opening or has_just_failed):
+                # While the server is down, one request at a time finds out whether it still is.
+                raise self._refusal()
+            if self._open < self._config.pool_size and not has_just_failed:
+                self._open += 1
+                self._opening += 1
+                return None
+            if now >= deadline:
+                raise Unavailable("no connection to the database is free")
+            self._changed.wait(min(deadline - now, FAIL_FAST_S) if has_just_failed else deadline - now)
 
-    @property
-    def is_in_use(self) -> bool:
-        return bool(self._taken or self._waiting)
-
-    @property
-    def _is_living(self) -> bool:
-        return bool(self._taken or self._pool)
-
-    def _fail_fast(self) -> None:
-        """While the server is down one request at a time finds out whether it still is."""
-        if self._failure is None or self._is_living:
-            return
-        if self._waiting or time.monotonic() - self._failed_at < FAIL_FAST_S:
+    def _open_one(self) -> Connection | None:
+        """A new connection; None when it failed and the caller can wait for one of those that stand."""
+        failure: psycopg.Error | None = None
+        connection: Connection | None = None
+        try:
+            connection = connect(self.backend, self._config)
+        except psycopg.Error as error:
+            failure = error
+        finally:
+            with self._changed:
+                self._opening -= 1
+                self._open -= connection is None
+                self._note_attempt(failure)
+                self._changed.notify_all()
+                has_others = self._open > self._opening
+        if connection is None and not has_others:
             raise self._refusal()
+        return connection
 
-    def _note_attempt(self, error: Exception | None) -> None:
-        if error is not None and self._failure is None:
-            log.warning("cannot connect to %s: %s", self.name, explain(error, self.backend.conninfo))
-        self._failure, self._failed_at = error, time.monotonic()
+    def _note_attempt(self, failure: psycopg.Error | None) -> None:
+        if failure is not None and self._failure is None:
+            # One line, and without the address of a tenant's server.
+            name = self.backend.key or "shared"
+            log.warning("cannot connect to postgate-%s: %s", name, explain(failure, self.backend.conninfo))
+        self._failure, self._failed_at = failure, time.monotonic()
+
+    def _discard(self, connection: Connection) -> None:
+        connection.close()
+        with self._changed:
+            self._open -= 1
+            self._changed.notify()
 
     def _refusal(self) -> PostgateError:
         if self.backend.key != SHARED and _NO_DATABASE.search(str(self._failure)):
@@ -189,89 +167,94 @@ class Pools:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._lock = Lock()
-        self._pid = os.getpid()
         self._pools: dict[str, Pool] = {}
-        self._closed = False
-        self._swept_at = time.monotonic()
+        self._closed = Event()
+        self._pid = 0
+        # Of the process that this one was forked from; never closed here, because the sockets are shared.
+        self._inherited: list[dict[str, Pool]] = []
         self.shared = Backend(SHARED, config.conninfo or "")
 
     @contextmanager
     def connection(self, backend: Backend) -> Iterator[Connection]:
-        """A connection of the backend; one that the body closed is replaced."""
-        while True:
-            pool = self._pool(backend)
-            try:
-                connection = pool.take()
-                break
-            except PoolClosed:
-                continue
+        """A connection of the backend; one that the body closed, or left in a transaction, is not used again.
+
+        Raises:
+            Unavailable, DatabaseNotFound: as `Pool.take`.
+        """
+        pool = self._pool(backend)
+        connection = pool.take()
         try:
             yield connection
-        except BaseException:
-            if connection.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                connection.close()
-            raise
         finally:
             pool.give_back(connection)
 
+    def query(self, backend: Backend, command: Command, limit_ms: int) -> list[Row]:
+        """Run one command that only reads, and return its rows.
+
+        Raises:
+            CommandRefused, ConnectionLost: as `Pipeline.query`.
+            Unavailable, DatabaseNotFound: as `connection`.
+        """
+        with self.connection(backend) as connection, Pipeline(connection, limit_ms, repeatable=True) as pipeline:
+            return pipeline.query(command)
+
     def close(self) -> None:
+        """Close every connection; whoever asks for one after this is told that the service stops."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
-            pool.close(timeout=0)
+            pool.close()
 
     def _pool(self, backend: Backend) -> Pool:
+        pool = self._pools.get(backend.key)
+        if pool is not None and pool.backend is backend and self._pid == os.getpid():
+            return pool
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise Unavailable("the service is stopping")
             if self._pid != os.getpid():
-                # A fork shares its parent's sockets: leave them alone and start anew.
-                self._pid, self._pools = os.getpid(), {}
-            unused = self._take_out_idle()
+                self._start()
             pool = self._pools.get(backend.key)
-            if pool is not None and pool.backend != backend:
-                unused.append(pool)
-                pool = None
-            if pool is None:
-                if is_malformed(backend.conninfo):
-                    raise Unavailable("the database's connection string is malformed")
-                pool = self._pools[backend.key] = Pool(backend, self._config)
-        for old in unused:
-            old.close(timeout=0)
+            if pool is not None and pool.backend == backend:
+                return pool
+            if is_malformed(backend.conninfo):
+                raise Unavailable("the database's connection string is malformed")
+            outdated, pool = pool, Pool(backend, self._config)
+            self._pools[backend.key] = pool
+        if outdated is not None:
+            outdated.close()
         return pool
 
-    def _take_out_idle(self) -> list[Pool]:
-        now = time.monotonic()
-        if now - self._swept_at < 1:
-            return []
-        self._swept_at = now
-        idle = [
-            pool
-            for pool in self._pools.values()
-            if not pool.is_in_use and now - pool.used_at > self._config.pool_idle_s
-        ]
-        for pool in idle:
-            del self._pools[pool.backend.key]
-        return idle
+    def _start(self) -> None:
+        """Begin in this process, which may be a fork of one that has begun."""
+        self._inherited.append(self._pools)
+        self._pid, self._pools = os.getpid(), {}
+        Thread(target=self._sweep, name="postgate-pools", daemon=True).start()
+
+    def _sweep(self) -> None:
+        while not self._closed.wait(_SWEEP_S):
+            with self._lock:
+                for pool in [pool for pool in self._pools.values() if pool.close_idle()]:
+                    # Whoever has just got it still can use it; its connections are closed as they are given back.
+                    del self._pools[pool.backend.key]
+                    pool.close()
 
 
-def _connect_options(backend: Backend, config: Config) -> dict[str, Any]:
-    given = conninfo_to_dict(backend.conninfo)
-    wanted = _OPTIONS if backend.key == SHARED else _OPTIONS | _NO_PASSWORD
-    options = {name: value for name, value in wanted.items() if name not in given}
-    return options | {
-        "connect_timeout": max(2, round(config.pool_timeout_s)),
-        "client_encoding": "utf8",
-        "autocommit": True,
-        "prepare_threshold": None,
-        "refuses_superusers": backend.key != SHARED and not config.allow_dedicated_superuser,
-    }
+def _is_reusable(connection: Connection, now: float) -> bool:
+    return not (
+        connection.closed
+        or connection.is_stained
+        or len(connection.prepared.names) > MAX_STATEMENTS
+        or connection.prepared.is_outdated
+        or connection.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        or now - connection.opened_at > _MAX_LIFETIME_S
+    )
 
 
 def _is_alive(connection: Connection) -> bool:
     """Whether an idle connection has nothing to say: its last words or its end make the socket readable."""
-    if connection.closed:
+    if connection.closed or connection.prepared.is_outdated:
         return False
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)

@@ -1,126 +1,50 @@
-"""PostgreSQL's text to JSON, by the rules of to_json: no type becomes null and no digit is lost."""
+"""{"rows": [{column: value}, ...], "row_count": n}"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import orjson
 
-from postgate.postgres.catalog import INT2VECTOR, OIDVECTOR, Type
-
-Encode = Callable[[bytes], bytes]
-NULL = b"null"
-
-_ARRAY_BOUNDS = re.compile(rb"(?:\[-?\d+:-?\d+\])+=")
-_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_BRACKETS = bytes.maketrans(b"{}", b"[]")
+from postgate.results import Column, Values
+from postgate.results.values import NULL, SCALARS, Encode, as_it_is, encoder_of, text
 
 
-def text(value: bytes) -> bytes:
-    """A JSON string."""
-    try:
-        return orjson.dumps(value.decode())
-    except UnicodeDecodeError:
-        # Only a server whose encoding is SQL_ASCII sends such bytes.
-        return orjson.dumps(value.decode(errors="backslashreplace"))
+class Objects:
+    """The format of the original: each row is a JSON object."""
 
+    media_type = "application/json"
 
-def number(value: bytes) -> bytes:
-    """Digits as they are; NaN and infinities, which JSON has no numbers for, as strings."""
-    return value if value[-1] <= 0x39 else b'"' + value + b'"'
+    def __init__(self) -> None:
+        self._encoders: list[Encode] = []
+        self._template = b""
+        self._separator = b""
 
+    def begin(self, columns: Sequence[Column]) -> bytes:
+        keys = [orjson.dumps(name.decode("utf-8", "backslashreplace")).replace(b"%", b"%%") for name, _ in columns]
+        self._template = b"{" + b",".join([key + b":%b" for key in keys]) + b"}"
+        self._encoders = [SCALARS.get(column.type.oid) or encoder_of(column.type) for column in columns]
+        self._separator = b""
+        return b'{"rows":['
 
-def as_it_is(value: bytes) -> bytes:
-    return value
-
-
-def boolean(value: bytes) -> bytes:
-    return b"true" if value == b"t" else b"false"
-
-
-def timestamp(value: bytes) -> bytes:
-    """With a T in place of the first space; infinities have none."""
-    return b'"' + value.replace(b" ", b"T", 1) + b'"' if value[0] <= 0x39 else b'"' + value + b'"'
-
-
-def timestamptz(value: bytes) -> bytes:
-    """The time zone of every transaction is UTC, which PostgreSQL writes +00."""
-    return timestamp(value.replace(b"+00", b"+00:00", 1))
-
-
-def plain(value: bytes) -> bytes:
-    """A string of which no character needs an escape."""
-    return b'"' + value + b'"'
-
-
-SCALARS: Mapping[int, Encode] = {
-    16: boolean,
-    **dict.fromkeys((20, 21, 23, 114, 3802), as_it_is),
-    **dict.fromkeys((700, 701, 1700), number),
-    1114: timestamp,
-    1184: timestamptz,
-    **dict.fromkeys((1082, 1083, 1266, 2950), plain),
-}
-
-
-def encoder_of(oid: int, kinds: Callable[[int], Type | None]) -> Encode:
-    """How the values of a type are encoded; `kinds` tells what kind of type an oid is."""
-    kind = kinds(oid) or Type(oid)
-    if not kind.element:
-        return SCALARS.get(kind.oid, text)
-    element = encoder_of(kind.element, kinds)
-    if kind.oid in (INT2VECTOR, OIDVECTOR):
-        return lambda value: b"[" + b",".join(map(element, value.split())) + b"]"
-    return _array_encoder(element, kind.delimiter)
-
-
-def _array_encoder(element: Encode, delimiter: bytes) -> Encode:
-    token = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^"{}%b]+)|[{}%b]' % (delimiter, delimiter), re.DOTALL)
-    punctuation = {b"{": b"[", b"}": b"]", delimiter: b","}
-
-    def encode(value: bytes) -> bytes:
-        if value[:1] == b"[" and (bounds := _ARRAY_BOUNDS.match(value)):
-            value = value[bounds.end() :]
-        if element is as_it_is and b'"' not in value and b"N" not in value:
-            return value.translate(_BRACKETS)
-        return b"".join(map(piece, token.finditer(value)))
-
-    def piece(found: re.Match[bytes]) -> bytes:
-        quoted, bare = found.groups()
-        if quoted is not None:
-            return element(_ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted)
-        if bare is None:
-            return punctuation[found[0]]
-        return NULL if bare == b"NULL" else element(bare)
-
-    return encode
-
-
-@dataclass(frozen=True, slots=True)
-class RowEncoder:
-    """Makes JSON objects of rows with these columns."""
-
-    encoders: Sequence[Encode]
-    template: bytes = field(repr=False)
-
-    @classmethod
-    def of(cls, names: Sequence[bytes], encoders: Sequence[Encode]) -> RowEncoder:
-        keys = [text(name).replace(b"%", b"%%") for name in names]
-        return cls(encoders, b"{" + b",".join(key + b":%b" for key in keys) + b"}")
-
-    def encode(self, columns: Sequence[Sequence[bytes | None]], count: int) -> list[bytes]:
-        """The rows, given column by column."""
+    def rows(self, columns: Sequence[Values], count: int) -> bytes:
+        separator, self._separator = self._separator, b","
         if not columns:
-            return [b"{}"] * count
-        done = [
-            [NULL if value is None else encode(value) for value in column]
-            for column, encode in zip(columns, self.encoders, strict=True)
-        ]
-        return [self.template % row for row in zip(*done, strict=True)]
+            return separator + b",".join([b"{}"] * count)
+        encoded = [_encoded(column, encode) for column, encode in zip(columns, self._encoders, strict=True)]
+        return separator + b",".join([self._template % row for row in zip(*encoded, strict=True)])
+
+    def end(self, row_count: int) -> bytes:
+        return b'],"row_count":%d}' % row_count
 
 
-def envelope(chunks: Sequence[bytes], row_count: int) -> bytes:
-    """The body of an answer; the chunks are rows joined by commas."""
-    return b'{"rows":[%b],"row_count":%d}' % (b",".join(chunks), row_count)
+def _encoded(column: Values, encode: Encode) -> list[bytes]:
+    """A column as JSON; the two commonest encoders cost no call for each value."""
+    if encode is as_it_is:
+        return [NULL if value is None else value for value in column]
+    if encode is text:
+        try:
+            return [NULL if value is None else orjson.dumps(value.decode()) for value in column]
+        except UnicodeDecodeError:
+            pass
+    return [NULL if value is None else encode(value) for value in column]

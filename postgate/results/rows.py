@@ -1,4 +1,4 @@
-"""The rows of one statement as they arrive: counted, checked against the limits and encoded."""
+"""The rows of one statement as they arrive: counted, checked against the limits and written."""
 
 from __future__ import annotations
 
@@ -7,32 +7,41 @@ from typing import TYPE_CHECKING
 
 from postgate.errors import ParseError, ResultTooLarge, RowLimitExceeded
 from postgate.postgres.catalog import Catalog
-from postgate.results.objects import RowEncoder, encoder_of
+from postgate.postgres.types import BUILT_IN, Type
+from postgate.results import Column, Format
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ResultLimits:
+    """How much one statement may give."""
+
     rows: int
     bytes: int
 
 
 class Rows:
-    """Takes results until one is over a limit; `chunks` is what the encoder made of them.
+    """Takes results until one is over a limit.
 
-    Results with a type that is not known yet are kept, and encoded by `encode_kept` when the type was looked up.
+    Results with a type that is not known yet are kept, and written by `end` when somebody has looked the types up.
+
+    Attributes:
+        chunks: what the format has made of the result, whole after `end`.
+        count: the rows that came, or that were changed.
     """
 
-    def __init__(self, backend: str, catalog: Catalog, limits: Limits) -> None:
+    def __init__(self, answer: Format, backend: str, catalog: Catalog, limits: ResultLimits) -> None:
+        self._answer = answer
         self._backend = backend
         self._catalog = catalog
         self._limits = limits
         self._bytes = 0
         self._kept: list[PGresult] = []
-        self._encoder: RowEncoder | None = None
-        self.oids: list[int] = []
+        self._oids: list[int] | None = None
+        self._names: list[bytes] = []
+        self._is_writing = False
         self.chunks: list[bytes] = []
         self.count = 0
 
@@ -46,48 +55,57 @@ class Rows:
         if not result.nfields and not result.ntuples:
             self.count += result.command_tuples or 0
             return
-        if not self.oids:
-            self._begin(result)
+        if self._oids is None:
+            self._oids = self._describe(result)
         self.count += result.ntuples
         if self.count > self._limits.rows:
             raise RowLimitExceeded(self._limits.rows)
         if not result.ntuples:
             return
-        columns = _columns(result)
-        if self._encoder is None:
-            self._kept.append(result)
-            self._measure(sum(len(value) for column in columns for value in column if value))
+        if self._is_writing:
+            self._write(result)
         else:
-            self._encode(self._encoder, columns, result.ntuples)
+            self._kept.append(result)
+            self._measure(sum(len(value) for column in _columns(result) for value in column if value))
 
     @property
-    def waits_for_types(self) -> bool:
-        return bool(self._kept)
+    def unknown_types(self) -> list[int]:
+        """The types to look up before `end`; none where no row came."""
+        return self._oids or [] if self._kept else []
 
-    def encode_kept(self) -> None:
-        """Encode what was kept, now that the catalog knows the types."""
-        kept, self._kept, self._bytes = self._kept, [], 0
-        encoder = self._make_encoder(kept[0])
-        for result in kept:
-            self._encode(encoder, _columns(result), result.ntuples)
+    def end(self) -> None:
+        """Write what is left."""
+        if not self._is_writing:
+            self._bytes = 0
+            self._begin(self._types(self._oids or []))
+            for result in self._kept:
+                self._write(result)
+            self._kept.clear()
+        self.chunks.append(self._answer.end(self.count))
 
-    def _begin(self, result: PGresult) -> None:
-        names = [result.fname(column) or b"" for column in range(result.nfields)]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1).decode("utf-8", "replace")
+    def _describe(self, result: PGresult) -> list[int]:
+        fields = range(result.nfields)
+        self._names = [result.fname(field) or b"" for field in fields]
+        if len(set(self._names)) < len(self._names):
+            twice = next(name for name in self._names if self._names.count(name) > 1).decode("utf-8", "replace")
             raise ParseError(f'two columns are named "{twice}"; give one of them an alias')
-        self.oids = [result.ftype(column) for column in range(result.nfields)]
-        if self._catalog.knows(self._backend, self.oids):
-            self._encoder = self._make_encoder(result)
+        oids = [result.ftype(field) for field in fields]
+        types = self._types(oids)
+        if None not in types:
+            self._begin(types)
+        return oids
 
-    def _make_encoder(self, result: PGresult) -> RowEncoder:
-        names = [result.fname(column) or b"" for column in range(result.nfields)]
+    def _types(self, oids: list[int]) -> list[Type | None]:
+        learned = self._catalog.learned
+        return [BUILT_IN.get(oid) or learned.get((self._backend, oid)) for oid in oids]
 
-        encoders = [encoder_of(oid, lambda oid: self._catalog.get(self._backend, oid)) for oid in self.oids]
-        return RowEncoder.of(names, encoders)
+    def _begin(self, types: list[Type | None]) -> None:
+        columns = [Column(name, type_ or Type(0)) for name, type_ in zip(self._names, types, strict=True)]
+        self._is_writing = True
+        self.chunks.append(self._answer.begin(columns))
 
-    def _encode(self, encoder: RowEncoder, columns: list[list[bytes | None]], count: int) -> None:
-        chunk = b",".join(encoder.encode(columns, count))
+    def _write(self, result: PGresult) -> None:
+        chunk = self._answer.rows(_columns(result), result.ntuples)
         self._measure(len(chunk))
         self.chunks.append(chunk)
 

@@ -4,11 +4,11 @@
 tenant and is remembered by text; what remains for each request is to compare sets.
 """
 
-from postgate.errors import ParseError
+from postgate.errors import StatementRefused
 from postgate.remembered import Remembered
 from postgate.validator.analysis import analyse
 from postgate.validator.facts import Facts as Facts
-from postgate.validator.facts import Refusal
+from postgate.validator.facts import Refusal as Refusal
 from postgate.validator.facts import Tenant as Tenant
 from postgate.validator.limits import DEFAULT
 from postgate.validator.limits import TextLimits as TextLimits
@@ -27,23 +27,32 @@ class Validator:
         # A text means the same for ever, to this version of the code: nothing makes an entry stale.
         self._outcomes: Remembered[str, Facts | Refusal] = Remembered(_REMEMBERED_TEXTS)
 
-    def judge(self, sql: str, tenant: Tenant) -> Facts:
+    def read(self, sql: str) -> Facts | Refusal:
+        """What one SQL text does, or why nobody may run it."""
+        return self._outcomes.get(sql) or self._analyse(sql)
+
+    def judge(self, sql: str, tenant: Tenant, outcome: Facts | Refusal | None = None) -> Facts:
         """What one SQL text does, if the tenant may do it.
 
+        Args:
+            outcome: what `read` has said of the text, if it was asked already.
+
         Raises:
-            ParseError: the text is not one statement that PostgreSQL could run, is larger than the limits, is outside
-                the allow-list, or needs an operation that the tenant's token lacks.
+            StatementRefused: the text is not one statement that PostgreSQL could run, is larger than the limits, is
+                outside the allow-list, or needs an operation that the tenant's token lacks.
         """
-        facts = self._outcomes.get(sql) or self._analyse(sql)
+        facts = outcome or self.read(sql)
         if isinstance(facts, Refusal):
-            raise ParseError(facts.message)
+            raise StatementRefused(facts.message)
         if not facts.operations <= tenant.operations:
-            raise ParseError(f"Operation {min(facts.operations - tenant.operations)} is not allowed")
+            raise StatementRefused(f"Operation {min(facts.operations - tenant.operations)} is not allowed")
         if facts.advances_sequence and not tenant.operations & {"INSERT", "UPDATE"}:
-            raise ParseError("Operation INSERT is not allowed (nextval changes a sequence)")
+            raise StatementRefused("Operation INSERT is not allowed (nextval changes a sequence)")
         for schema, offset in facts.qualifiers.items():
             if schema != tenant.schema:
-                raise ParseError(placed(f'Schema "{schema}" is not accessible; use the unqualified name', sql, offset))
+                raise StatementRefused(
+                    placed(f'Schema "{schema}" is not accessible; use the unqualified name', sql, offset)
+                )
         return facts
 
     def _analyse(self, sql: str) -> Facts | Refusal:

@@ -1,0 +1,64 @@
+"""What only the database can say of a judged statement: whether its functions are the tenant's own."""
+
+from __future__ import annotations
+
+import orjson
+
+from postgate.errors import StatementRefused
+from postgate.executor.job import Job
+from postgate.postgres.pipeline import Command, Row
+from postgate.postgres.pools import Pools
+from postgate.postgres.types import TEXT
+from postgate.remembered import Remembered
+from postgate.sql_files import read_sql
+
+# How long an extension that is made may go unnoticed.
+_EXTENSIONS_S = 10.0
+_MAX_SCHEMAS = 10_000
+_FOREIGN_FUNCTIONS = read_sql("executor", "foreign_functions")
+_EXTENSION_FUNCTIONS = read_sql("executor", "extension_functions")
+
+
+class Checks:
+    """Not asked as the tenant, who may not read the catalog; nothing of the tenant's is run."""
+
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
+        # By (the backend's key, schema). Made stale by CREATE EXTENSION, which nobody tells us of.
+        self._extension_functions: Remembered[tuple[str, str], frozenset[str]] = Remembered(_MAX_SCHEMAS, _EXTENSIONS_S)
+
+    def check(self, job: Job) -> None:
+        """Refuse functions that are not the tenant's own, which it may call, nor built in, which the validator judges.
+
+        Raises:
+            StatementRefused: a statement calls another one.
+            CommandRefused, ConnectionLost, Unavailable: as `Pools.query`.
+        """
+        for step in job.steps:
+            if step.facts.own_functions:
+                self._check_own(job, step.facts.own_functions)
+            if step.facts.fields:
+                self._check_fields(job, step.facts.fields)
+
+    def _check_own(self, job: Job, names: frozenset[str]) -> None:
+        rows = self._ask(job, Command(_FOREIGN_FUNCTIONS, [orjson.dumps(sorted(names)), _schema(job)], [TEXT, TEXT]))
+        if rows:
+            raise StatementRefused(f"Function {(rows[0][0] or b'').decode()} is not allowed")
+
+    def _check_fields(self, job: Job, fields: frozenset[str]) -> None:
+        """x.f is a call of f where x has no such column, so f must not be an extension's function."""
+        key = (job.backend.key, job.access.tenant.schema)
+        names = self._extension_functions.recent(key)
+        if names is None:
+            rows = self._ask(job, Command(_EXTENSION_FUNCTIONS, [_schema(job)], [TEXT]))
+            names = frozenset((name or b"").decode() for (name,) in rows)
+            self._extension_functions.put(key, names)
+        if called := fields & names:
+            raise StatementRefused(f"Function {min(called)} is not allowed")
+
+    def _ask(self, job: Job, command: Command) -> list[Row]:
+        return self._pools.query(job.backend, command, job.prologue.limit_ms)
+
+
+def _schema(job: Job) -> bytes:
+    return job.access.tenant.schema.encode()

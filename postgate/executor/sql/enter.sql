@@ -1,0 +1,1 @@
+SELECT postgate_internal.enter($1, $2, $3, $4)

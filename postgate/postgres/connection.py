@@ -1,0 +1,83 @@
+"""One connection to a backend, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from postgate.config import Config
+from postgate.postgres.prepared import Prepared
+
+SHARED = ""
+_OPTIONS = {
+    "fallback_application_name": "postgate",
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+# Passwords of our environment and home directory are for the shared database; a dedicated one has its own or none:
+# whoever runs its server could ask for a password that its connection string does not have.
+_NO_PASSWORD = {"password": "", "passfile": os.devnull}
+# Seconds; libpq takes no less.
+_MIN_CONNECT_TIMEOUT_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a tenant's statements run: the shared database, or a dedicated one with the key of its record."""
+
+    key: str
+    conninfo: str = field(repr=False)
+
+
+class SuperuserLogin(psycopg.OperationalError):
+    """A dedicated database whose tenant would be everything on its server."""
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection, and what is known of its session.
+
+    Attributes:
+        is_stained: something may be left behind in the session, so nobody else may have it.
+        prepared: the statements that are prepared in it.
+        opened_at, used_at: when it was opened and last given back (time.monotonic).
+    """
+
+    is_stained = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.prepared = Prepared()
+        self.opened_at = self.used_at = time.monotonic()
+
+
+def connect(backend: Backend, config: Config) -> Connection:
+    """Open a connection, within about the time that a request waits for one.
+
+    Raises:
+        SuperuserLogin: it is to a dedicated database, and the settings do not allow its login.
+        psycopg.Error: libpq's or the server's refusal.
+    """
+    connection = Connection.connect(backend.conninfo, **_options(backend, config))
+    is_superuser = connection.pgconn.parameter_status(b"is_superuser") == b"on"
+    if is_superuser and backend.key != SHARED and not config.allow_dedicated_superuser:
+        connection.close()
+        raise SuperuserLogin("the login is a superuser")
+    return connection
+
+
+def _options(backend: Backend, config: Config) -> dict[str, Any]:
+    configured = conninfo_to_dict(backend.conninfo)
+    defaults = _OPTIONS if backend.key == SHARED else _OPTIONS | _NO_PASSWORD
+    options = {name: value for name, value in defaults.items() if name not in configured}
+    return options | {
+        "connect_timeout": max(_MIN_CONNECT_TIMEOUT_S, round(config.pool_timeout_s)),
+        "client_encoding": "utf8",
+        "autocommit": True,
+        "prepare_threshold": None,
+    }
