@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "validator")]
 
 import pglast  # noqa: E402
-from mutations import mutations  # noqa: E402
-from sample import corpus  # noqa: E402
+from support.mutations import mutations  # noqa: E402
+from support.sample import corpus  # noqa: E402
 from test_grammar_definitions import ACCEPTED, parsed  # noqa: E402
 from test_grammar_queries import QUERIES, assert_same  # noqa: E402
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from support.paths import ROOT
 
 from postgate.config import MEGABYTE, SETTINGS, Config, ConfigError
 
-README = Path(__file__).parents[1] / "README.md"
+README = ROOT / "README.md"
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """The sample of legitimate statements, run as a tenant runs them: over HTTP, with the operations that each names."""
 
 import pytest
-from sample import corpus, text
-from service import Service
+from support.sample import corpus, text
+from support.service import Service
 
 CASES = corpus("accepts.jsonl")
 # Made by a case that the sample leaves out.

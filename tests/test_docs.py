@@ -1,11 +1,12 @@
 """What the documents list is what there is."""
 
 import re
-from pathlib import Path
+
+from support.paths import ROOT
 
 from postgate import errors
 
-API = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+API = (ROOT / "docs" / "api.md").read_text()
 
 
 def test_the_api_lists_every_error_code() -> None:

@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import walls
-from conftest import a_database
-from sample import corpus
-from service import Service
-from walls import WALLS, Attack
+from support import walls
+from support.databases import a_database
+from support.sample import corpus
+from support.service import Service
+from support.walls import WALLS, Attack
 
 CASES = [
     pytest.param(wall, case, id=f"{wall}-{case['id']}")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postgate.errors import DatabaseNotFound, Unauthorized
+from postgate.operations import Tenant
 from postgate.postgres.connection import Backend
 from postgate.postgres.pipeline import Command
 from postgate.postgres.pools import Pools
 from postgate.postgres.types import TEXT
 from postgate.remembered import Remembered
 from postgate.sql_files import read_sql
-from postgate.validator.facts import Tenant
 
 LOOK_UP_MS = 10_000
 _MAX_TOKENS = 10_000

@@ -5,11 +5,11 @@ tenant and is remembered by text; what remains for each request is to compare se
 """
 
 from postgate.errors import StatementRefused
+from postgate.operations import Tenant as Tenant
 from postgate.remembered import Remembered
 from postgate.validator.analysis import analyse
 from postgate.validator.facts import Facts as Facts
 from postgate.validator.facts import Refusal as Refusal
-from postgate.validator.facts import Tenant as Tenant
 from postgate.validator.limits import DEFAULT
 from postgate.validator.limits import TextLimits as TextLimits
 from postgate.validator.reading.places import placed

@@ -48,16 +48,3 @@ class Refusal:
     """A text that no tenant may run, and why."""
 
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tenant:
-    """What a judgement depends on besides the text.
-
-    Attributes:
-        schema: the one schema that may be named as a qualifier.
-        operations: the token's allowed operations.
-    """
-
-    schema: str
-    operations: frozenset[str]

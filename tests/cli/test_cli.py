@@ -1,0 +1,254 @@
+"""The command line as a subprocess, the way people use it."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from support.processes import environment, execute
+
+from postgate.metadata import migrate
+from postgate.metadata.protections import PROTECTIONS
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+POSTGATE = [sys.executable, "-m", "postgate"]
+FLASK = [sys.executable, "-m", "flask", "postgate"]
+COMMANDS = ("serve", "create-db", "gen-token", "migrate", "doctor")
+PRINTED = "pg_[0-9a-f]{64}\n"
+
+
+def url_of(conninfo: str) -> str:
+    return f"postgresql:///?{urlencode(conninfo_to_dict(conninfo))}"
+
+
+@pytest.fixture
+def run(conninfo: str, tmp_path: Path) -> Run:
+    """Run `postgate` with these arguments on this test's database."""
+    settings = {"DATABASE_URL": url_of(conninfo)}
+    return lambda *arguments, **more: execute([*POSTGATE, *arguments], tmp_path, **(settings | more))
+
+
+def assert_fails(done: subprocess.CompletedProcess[str], reason: str) -> None:
+    """One line on standard error, exit status 1, nothing else."""
+    assert done.returncode == 1, done
+    assert done.stdout == ""
+    assert re.fullmatch(r"Error: .*\n", done.stderr), done.stderr
+    assert re.search(reason, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("program", [POSTGATE, FLASK, [str(Path(sys.executable).with_name("postgate"))]])
+def test_help_lists_the_commands(program: list[str], tmp_path: Path) -> None:
+    done = execute([*program, "--help"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [name for name in COMMANDS if not re.search(rf"^  {name}  ", done.stdout, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, tmp_path: Path) -> None:
+    done = execute([*POSTGATE, command, "--help"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: postgate {command} ")
+
+
+@pytest.mark.parametrize("program", [POSTGATE, FLASK], ids=["postgate", "flask"])
+def test_create_db_prints_the_id_and_gen_token_the_token(
+    program: list[str], conninfo: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    url = url_of(conninfo)
+    created = execute([*program, "create-db", "My shop", "-m", "5"], tmp_path, DATABASE_URL=url)
+    assert created.returncode == 0, created.stderr
+    identity = UUID(created.stdout.removesuffix("\n"))
+    schema = f"tenant_{identity.hex}_my_shop"
+    assert created.stderr.endswith(f"Schema: {schema}\n")
+    row = connection.execute("SELECT name, schema_name, max_rows FROM postgate_databases WHERE id = %s", [identity])
+    assert row.fetchone() == ("My shop", schema, 5)
+    generated = execute([*program, "gen-token", str(identity)], tmp_path, DATABASE_URL=url)
+    assert generated.returncode == 0, generated.stderr
+    assert re.fullmatch(PRINTED, generated.stdout)
+
+
+def test_create_db_dedicated(run: Run, connection: psycopg.Connection) -> None:
+    done = run("create-db", "far", "--dedicated", "host=far.example password=s3cret", "--max-rows", "9")
+    assert done.returncode == 0, done.stderr
+    assert "s3cret" not in done.stderr
+    query = """SELECT name, backend_type, schema_name, connection_string, max_rows
+        FROM postgate_databases WHERE id = %s"""
+    row = connection.execute(query, [done.stdout.strip()]).fetchone()
+    assert row == ("far", "dedicated", None, "host=far.example password=s3cret", 9)
+
+
+def test_create_db_dedicated_reads_the_connection_string(
+    conninfo: str, connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [*POSTGATE, "create-db", "far", "-d", "-"],
+        cwd=tmp_path,
+        env=environment(DATABASE_URL=url_of(conninfo)),
+        input="host=far.example password=s3cret\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    query = "SELECT connection_string FROM postgate_databases WHERE id = %s"
+    assert connection.execute(query, [done.stdout.strip()]).fetchone() == ("host=far.example password=s3cret",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "operations"),
+    [
+        ([], "default", ["SELECT", "INSERT", "UPDATE", "DELETE"]),
+        (["app"], "app", ["SELECT", "INSERT", "UPDATE", "DELETE"]),
+        (["app", "-p", "select, DROP"], "app", ["SELECT", "DROP"]),
+        (["-p", ""], "default", []),
+    ],
+)
+def test_gen_token_stores_name_and_permissions(
+    run: Run, connection: psycopg.Connection, arguments: list[str], name: str, operations: list[str]
+) -> None:
+    assert re.fullmatch(PRINTED, run("gen-token", str(UUID(int=0)), *arguments).stdout)
+    assert connection.execute("SELECT name, allowed_operations FROM postgate_tokens").fetchall() == [(name, operations)]
+
+
+def test_gen_token_replaces_the_token_of_the_same_name(run: Run, connection: psycopg.Connection) -> None:
+    tokens = [run("gen-token", str(UUID(int=0)), name).stdout for name in ("app", "app", "other")]
+    assert len(set(tokens)) == 3
+    query = "SELECT name FROM postgate_tokens WHERE token_hash = encode(sha256(convert_to(%s, 'UTF8')), 'hex')"
+    stored = [connection.execute(query, [token.strip()]).fetchall() for token in tokens]
+    assert stored == [[], [("app",)], [("other",)]]
+
+
+def test_a_token_stays_when_its_replacement_fails(run: Run, connection: psycopg.Connection) -> None:
+    run("gen-token", str(UUID(int=0)))
+    connection.execute("ALTER TABLE postgate_tokens ADD CHECK (allowed_operations <> '{DROP}')")
+    assert_fails(run("gen-token", str(UUID(int=0)), "-p", "DROP"), "check constraint")
+    assert connection.execute("SELECT count(*) FROM postgate_tokens").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["create-db", ""], "must not be empty"),
+        (["create-db", "x" * 101], "too long"),
+        (["create-db", "x", "-m", "0"], "max_rows must be at least 1"),
+        (["create-db", "x", "-m", "99999999999"], "out of range"),
+        (["create-db", "x", "-d", "no conninfo"], "malformed"),
+        (["create-db", "", "-d", "dbname=x"], "must not be empty"),
+        (["create-db", "x", "-d", "dbname=x", "-m", "0"], "max_rows must be at least 1"),
+        (["gen-token", "not-a-uuid"], "must be a UUID, not 'not-a-uuid'"),
+        (["gen-token", str(uuid4())], "there is no database"),
+        (["gen-token", str(UUID(int=0)), ""], "must not be empty"),
+        (["gen-token", str(UUID(int=0)), "-p", "SELECT,GRANT"], "'GRANT' is not a permission"),
+    ],
+)
+def test_mistakes_get_one_line(run: Run, arguments: list[str], reason: str) -> None:
+    assert_fails(run(*arguments), reason)
+
+
+@pytest.mark.parametrize("arguments", [["create-db", "x"], ["gen-token", str(UUID(int=0))]])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:s3cret@127.0.0.1:1/db",
+        "postgresql://user:s3cret@word@127.0.0.1:1/db",
+        "postgresql://user:12/s3cret@127.0.0.1:1/db",
+        "host=127.0.0.1 port=1 user=s3cret password=s3cret",
+    ],
+)
+def test_no_secret_is_printed(tmp_path: Path, arguments: list[str], url: str) -> None:
+    done = execute([*POSTGATE, *arguments], tmp_path, DATABASE_URL=url)
+    assert_fails(done, "")
+    assert "s3cret" not in done.stderr
+
+
+def test_a_wrong_setting_is_named(run: Run) -> None:
+    assert_fails(run("doctor", POSTGATE_PORT="x"), "POSTGATE_PORT")
+
+
+def test_migrate_brings_an_empty_database_to_the_head(empty: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = execute([*POSTGATE, "migrate"], tmp_path, DATABASE_URL=url_of(empty))
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert migrate.head() in done.stderr
+    assert migrate.current(empty) == migrate.head()
+
+
+def test_the_first_command_on_an_empty_database_migrates_it(empty: str, tmp_path: Path) -> None:
+    done = execute([*POSTGATE, "create-db", "x"], tmp_path, DATABASE_URL=url_of(empty))
+    assert done.returncode == 0, done.stderr
+    assert migrate.current(empty) == migrate.head()
+
+
+def test_skipping_migrations_leaves_the_schema_alone(empty: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": url_of(empty), "POSTGATE_SKIP_MIGRATIONS": "1"}
+    assert_fails(execute([*POSTGATE, "create-db", "x"], tmp_path, **settings), "create_tenant_database")
+    assert migrate.current(empty) is None
+
+
+def test_doctor_of_a_good_database(run: Run) -> None:
+    done = run("doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.split(r"  +", line) for line in done.stdout.splitlines()]
+    server = ["connection", "server version", "encoding", "gateway role", "revision"]
+    assert [line[1] for line in lines] == [*server, *(protection.name for protection in PROTECTIONS)]
+    assert lines[len(server) - 1] == ["ok", "revision", migrate.head()]
+    assert {(line[0], line[2]) for line in lines[len(server) :]} == {("ok", "refused")}
+
+
+def test_a_database_that_does_not_keep_tenants_apart(
+    run: Run, connection: psycopg.Connection, conninfo: str, tmp_path: Path
+) -> None:
+    role = f"{psycopg.conninfo.conninfo_to_dict(conninfo)['dbname']}_gw"
+    connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'gw' CREATEROLE".encode())
+    try:
+        run("migrate", "--gateway", role)
+        lesser = {"DATABASE_URL": url_of(make_conninfo(conninfo, user=role, password="gw"))}  # noqa: S106
+        assert execute([*POSTGATE, "doctor"], tmp_path, **lesser).returncode == 0
+        connection.execute("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC")
+        done = execute([*POSTGATE, "doctor"], tmp_path, **lesser)
+        assert (done.returncode, done.stderr) == (1, "")
+        (line,) = [re.split(r"  +", line) for line in done.stdout.splitlines() if line.startswith("BAD")]
+        assert line[1:3] == ["DO blocks", "OPEN"]
+        assert "postgate migrate --gateway" in line[4]
+        refused = execute([*POSTGATE, "serve"], tmp_path, POSTGATE_PORT="0", **lesser)
+        assert_fails(refused, "one tenant could reach another here: DO blocks.*POSTGATE_ALLOW_UNPROTECTED=true")
+        done = run("migrate", "--gateway", role)
+        assert (done.returncode, f"The role {role} may serve it." in done.stderr) == (0, True)
+        assert execute([*POSTGATE, "doctor"], tmp_path, **lesser).returncode == 0
+    finally:
+        connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+
+
+def test_doctor_of_an_unmigrated_database(empty: str, tmp_path: Path) -> None:
+    done = execute([*POSTGATE, "doctor"], tmp_path, DATABASE_URL=url_of(empty))
+    assert done.returncode == 1
+    assert re.search(r"BAD +revision +none, should be \S+: run postgate migrate", done.stdout)
+    assert migrate.current(empty) is None
+
+
+def test_doctor_of_an_unreachable_database(tmp_path: Path) -> None:
+    done = execute([*POSTGATE, "doctor"], tmp_path, DATABASE_URL="postgresql://user:s3cret@127.0.0.1:1/db")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.match(r"BAD +connection +", done.stdout)
+    assert "s3cret" not in done.stdout
+
+
+def test_without_a_database_url_the_embedded_one_is_used(tmp_path: Path) -> None:
+    data_dir = Path(tempfile.mkdtemp(prefix="postgate test-"))
+    try:
+        settings = {"POSTGATE_DATA_DIR": str(data_dir)}
+        created = execute([*POSTGATE, "create-db", "x"], tmp_path, **settings)
+        assert created.returncode == 0, created.stderr
+        generated = execute([*POSTGATE, "gen-token", created.stdout.strip()], tmp_path, **settings)
+        assert re.fullmatch(PRINTED, generated.stdout), generated.stderr
+        assert not (data_dir / "cluster" / "postmaster.pid").exists()
+    finally:
+        shutil.rmtree(data_dir)

@@ -1,0 +1,89 @@
+"""What comes out of PostgreSQL, row by row of the table: our own encoding, and PostgreSQL's to_json beside it."""
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from support.service import Service
+from support.values import TYPES, table, value_of
+
+ROWS = table("out.tsv")
+
+
+@pytest.fixture(scope="module")
+def views(shared_service: Service) -> Service:
+    """A view v<n> with a column v for each row of the table."""
+    views = [f"CREATE VIEW v{n} AS SELECT {row[0]} AS v" for n, row in enumerate(ROWS)]
+    shared_service.execute(";\n".join([TYPES, *views]))
+    return shared_service
+
+
+def normal(text: str) -> Any:
+    """JSON with numbers as they are written."""
+    return json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=list)
+
+
+@pytest.mark.parametrize("n", range(len(ROWS)), ids=[row[0] for row in ROWS])
+def test_a_value_comes_out_as_the_table_says(views: Service, n: int) -> None:
+    expected = ROWS[n][1]
+    found = value_of(views.query(f"SELECT v FROM v{n}").text)
+    assert normal(found) == normal(expected)
+    if "\\u" not in expected:
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    "n", [n for n, row in enumerate(ROWS) if len(row) == 2], ids=[row[0] for row in ROWS if len(row) == 2]
+)
+def test_it_is_what_to_json_says(views: Service, n: int) -> None:
+    with psycopg.connect(views.conninfo, options="-c TimeZone=UTC") as connection:
+        ((said,),) = connection.execute(f"SELECT to_json(v)::text FROM v{n}").fetchall()
+    assert normal(said or "null") == normal(ROWS[n][1])
+
+
+def test_all_the_columns_of_a_row_in_their_order(views: Service) -> None:
+    numbers = [n for n, row in enumerate(ROWS) if row[1] != "null"]
+    columns = ", ".join(f"v{n}.v AS c{n}" for n in numbers)
+    answer = views.query(f"SELECT {columns} FROM {', '.join(f'v{n}' for n in numbers)}")
+    pairs = normal(answer.text)[0][1][0]
+    assert [name for name, _ in pairs] == [f"c{n}" for n in numbers]
+    assert [value for _, value in pairs] == [normal(ROWS[n][1]) for n in numbers]
+
+
+def test_types_that_are_new_to_the_service_are_looked_up_in_time(service: Service) -> None:
+    service.execute("CREATE TYPE mood AS ENUM ('a', 'b'); CREATE TABLE t (m mood[])")
+    assert service.query("SELECT m FROM t").text == '{"rows":[],"row_count":0}'
+    for expected in ([["a", "b"]], [["a", "b"]] * 2):
+        assert service.query("INSERT INTO t VALUES ('{a,b}') RETURNING m").rows == [{"m": ["a", "b"]}]
+        assert [row["m"] for row in service.query("SELECT m FROM t").rows] == expected
+
+
+@pytest.mark.parametrize("name", ["%", "%b", 'a"b', "ä", "a b", "\\", "{}", "\n"])
+def test_names_of_columns_come_out_as_they_are(shared_service: Service, name: str) -> None:
+    quoted = name.replace('"', '""')
+    assert shared_service.query(f'SELECT 1 AS "{quoted}", 2 AS b').rows == [{name: 1, "b": 2}]
+
+
+def test_two_columns_of_one_name_are_refused(shared_service: Service) -> None:
+    answer = shared_service.query("SELECT 1 AS a, 2 AS b, 3 AS a")
+    assert (answer.status, answer.code) == (400, "PARSE_ERROR")
+    assert answer.json["error"] == 'Parse error: two columns are named "a"; give one of them an alias'
+
+
+def test_a_row_without_columns(shared_service: Service) -> None:
+    assert shared_service.query("SELECT FROM postgate_databases").text == '{"rows":[{}],"row_count":1}'
+
+
+def test_an_anonymous_row_is_text(shared_service: Service) -> None:
+    assert shared_service.query("SELECT ROW(1, NULL, 'a') AS v, ARRAY[ROW(1, 2)] AS w").rows == [
+        {"v": "(1,,a)", "w": ["(1,2)"]}
+    ]
+
+
+def test_xml_where_the_server_has_it(service: Service) -> None:
+    try:
+        service.execute("""CREATE VIEW v AS SELECT '<a b="c">d</a>'::xml AS v""")
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this server was built without xml")
+    assert service.query("SELECT v FROM v").rows == [{"v": '<a b="c">d</a>'}]

@@ -1,0 +1,197 @@
+"""The service as a process: `postgate serve`, gunicorn on its own, other WSGI servers; start, first steps and stop."""
+
+import http.client
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+from support.paths import ROOT
+from support.processes import START_S, environment, free_port, running
+from support.service import Service
+
+from postgate.embedded.cluster import Cluster
+from postgate.metadata import migrate
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Where an embedded database may live, under a path with a space."""
+    directory = Path(tempfile.mkdtemp(prefix="postgate test-"))
+    yield directory / "data"
+    shutil.rmtree(directory)
+
+
+def ask(port: int) -> int:
+    """The status that an unknown token gets."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        client.request("POST", "/query", b'{"sql": "SELECT 1"}', {"Authorization": "pg_" + "0" * 64})
+        return client.getresponse().status
+    finally:
+        client.close()
+
+
+SERVE = [sys.executable, "-m", "postgate", "serve"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--workers", "3", "postgate.wsgi:app"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_run_with_the_embedded_database(data_dir: Path, signum: signal.Signals) -> None:
+    with running(SERVE, data_dir.parent, POSTGATE_DATA_DIR=str(data_dir), POSTGATE_WORKERS="2") as served:
+        served.healthy()
+        served.wait_until("asks the first question")
+        (line,) = re.findall(r"^  (curl .*)$", served.said, re.MULTILINE)
+        if shutil.which("curl") is not None:
+            asked = subprocess.run(
+                ["sh", "-c", line], env=environment(), cwd="/", capture_output=True, text=True, timeout=60
+            )
+            assert asked.stdout == (
+                '{"rows":[{"id":"00000000-0000-0000-0000-000000000000","name":"postgate_admin","max_rows":1000}],'
+                '"row_count":1}'
+            ), asked
+        assert served.stop(signum) == 0, served.said
+        assert "Traceback" not in served.said
+        assert not list(data_dir.rglob("postmaster.pid"))
+
+
+def test_a_later_start_says_nothing_of_first_steps(conninfo: str, tmp_path: Path) -> None:
+    with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
+        served.wait_until("There is no token yet")
+        served.healthy()
+        service = Service(served.port, conninfo)
+        assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
+        assert served.stop() == 0
+    with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
+        served.healthy()
+        assert "token" not in served.said
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_gunicorn_on_its_own(empty: str, signum: signal.Signals) -> None:
+    with running(GUNICORN, ROOT, DATABASE_URL=empty) as served:
+        served.healthy()
+        assert migrate.current(empty) == migrate.head()
+        service = Service(served.port, empty)
+        for _ in range(20):
+            assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
+        # Sent to its end before the answer is read, as most clients do.
+        too_large = service.post(b'{"sql": "%b"}' % (b"x" * 25_000_000))
+        assert (too_large.status, too_large.code) == (413, "BODY_TOO_LARGE")
+        assert served.stop(signum) == 0, served.said
+        assert "Traceback" not in served.said
+
+
+def test_gunicorn_with_the_embedded_database(data_dir: Path) -> None:
+    with running(GUNICORN, ROOT, POSTGATE_DATA_DIR=str(data_dir)) as served:
+        served.healthy()
+        served.wait_until("There is no token yet")
+        assert served.stop() == 0
+        assert not list(data_dir.rglob("postmaster.pid"))
+
+
+def test_workers_that_start_at_once_migrate_once(empty: str, tmp_path: Path) -> None:
+    """Without our gunicorn.conf.py each worker makes its database ready itself."""
+    command = [sys.executable, "-m", "gunicorn", "-c", "/dev/null", "-w", "4", "--no-control-socket"]
+    port = free_port()
+    with running([*command, "-b", f"127.0.0.1:{port}", "postgate.wsgi:app"], ROOT, port, DATABASE_URL=empty) as served:
+        served.healthy()
+        service = Service(port, empty)
+        for _ in range(20):
+            assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
+        assert "cannot be migrated" not in served.said
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_that_runs_is_finished_before_the_end(conninfo: str, tmp_path: Path, signum: signal.Signals) -> None:
+    with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
+        served.healthy()
+        service = Service(served.port, conninfo)
+        sql = "SELECT count(*) FROM generate_series(1, 3000) AS a, generate_series(1, 3000) AS b"
+        statuses: list[int] = []
+        asking = threading.Thread(target=lambda: statuses.append(service.query(sql).status))
+        asking.start()
+        time.sleep(0.3)
+        assert served.stop(signum) == 0
+        asking.join()
+        assert statuses == [200]
+
+
+def test_it_waits_for_a_database_that_is_not_up_yet(data_dir: Path, tmp_path: Path) -> None:
+    cluster = Cluster(data_dir, durable=False)
+    cluster.start()
+    conninfo = cluster.conninfo("postgate")
+    cluster.stop()
+    try:
+        with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
+            served.wait_until("waiting for PostgreSQL: 1 s")
+            cluster.start()
+            served.healthy()
+            assert served.stop() == 0
+    finally:
+        cluster.stop()
+
+
+def test_other_servers_answer_503_while_the_database_is_down(data_dir: Path, tmp_path: Path) -> None:
+    cluster = Cluster(data_dir, durable=False)
+    cluster.start()
+    conninfo = cluster.conninfo("postgate")
+    cluster.stop()
+    port = free_port()
+    command = [sys.executable, "-m", "flask", "--app", "postgate.wsgi:app", "run", "-p", str(port)]
+    try:
+        with running(command, tmp_path, port, DATABASE_URL=conninfo) as served:
+            served.healthy()
+            assert ask(port) == 503
+            cluster.start()
+            deadline = time.monotonic() + START_S
+            # The token is unknown, which only a migrated database can say.
+            while ask(port) != 401:
+                assert time.monotonic() < deadline, served.said
+                time.sleep(0.1)
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.parametrize("command", [SERVE, GUNICORN], ids=["serve", "gunicorn"])
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"POSTGATE_THREADS": "x"}, "POSTGATE_THREADS takes a whole number"),
+        ({"DATABASE_URL": "postgresql://postgres:s3cret@word@host/db"}, "DATABASE_URL takes"),
+        ({"DATABASE_URL": "host=127.0.0.1 password=s3cret sslmode=x"}, "invalid sslmode value"),
+    ],
+)
+def test_a_wrong_setting_ends_it_with_one_line(command: list[str], settings: dict[str, str], reason: str) -> None:
+    with running(command, ROOT, **({"DATABASE_URL": "host=127.0.0.1"} | settings)) as served:
+        assert served.end() == 1
+        assert re.search(rf"Error: .*({reason})", served.said), served.said
+        assert "Traceback" not in served.said
+        assert "s3cret" not in served.said
+
+
+def test_a_database_that_cannot_be_used_ends_it_with_one_line(server: str, tmp_path: Path) -> None:
+    conninfo = make_conninfo(server, dbname="there_is_no_such", password="s3cret")  # noqa: S106
+    for command, cwd in ((SERVE, tmp_path), (GUNICORN, ROOT)):
+        with running(command, cwd, DATABASE_URL=conninfo) as served:
+            assert served.end() == 1
+            assert re.search("Error: cannot use the database: .*there_is_no_such", served.said), served.said
+            assert "Traceback" not in served.said
+            assert "s3cret" not in served.said
+
+
+def test_a_taken_port_ends_it_and_the_embedded_database(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+        with running(SERVE, data_dir.parent, port, POSTGATE_DATA_DIR=str(data_dir)) as served:
+            assert served.end() == 1
+            assert not list(data_dir.rglob("postmaster.pid"))

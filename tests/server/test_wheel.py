@@ -1,0 +1,45 @@
+"""The wheel alone, without the checkout: everything that it needs is in it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.paths import ROOT
+from support.processes import environment, running
+from support.service import Service
+
+from postgate.metadata import migrate
+
+SOURCES = ("postgate", "alembic", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with what `pip install` makes of the wheel."""
+    here = tmp_path_factory.mktemp("wheel")
+    source = here / "source"
+    source.mkdir()
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", here]
+    subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=100)
+    (wheel,) = here.glob("*.whl")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", here / "installed", wheel]
+    subprocess.run(install, check=True, capture_output=True, timeout=100)
+    return here / "installed"
+
+
+def test_the_wheel_migrates_and_serves(installed: Path, empty: str, tmp_path: Path) -> None:
+    imported = [sys.executable, "-c", "import postgate.server.gunicorn, postgate; print(postgate.__file__)"]
+    loaded = subprocess.run(imported, cwd=tmp_path, env=environment(PYTHONPATH=str(installed)), stdout=subprocess.PIPE)
+    assert loaded.stdout.decode().startswith(str(installed))
+    command = [sys.executable, "-m", "postgate", "serve"]
+    with running(command, tmp_path, DATABASE_URL=empty, PYTHONPATH=str(installed), POSTGATE_WORKERS="1") as served:
+        served.healthy()
+        assert migrate.current(empty) == migrate.head()
+        service = Service(served.port, empty)
+        assert service.query("SELECT id FROM create_tenant_database('x')").json["row_count"] == 1
+        assert served.stop() == 0
