@@ -8,7 +8,7 @@ from alembic import op
 from psycopg.errors import InvalidFunctionDefinition
 from sqlalchemy.exc import DBAPIError
 
-from postgate.metadata.migrate import execute_file, execute_text, read_sql
+from postgate.metadata.migrate import execute_file, execute_text, revision_sql
 
 revision = "0001"
 down_revision = None
@@ -57,7 +57,7 @@ def _replace(identity: str) -> None:
         execute_text(bind, keep, names)
     for drop in execute_file(bind, revision, "drop_overloads", names).scalars():
         execute_text(bind, drop)
-    _put(identity, read_sql(revision, name))
+    _put(identity, revision_sql(revision, name))
 
 
 def _put(identity: str, definition: str) -> None:

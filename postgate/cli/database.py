@@ -12,7 +12,7 @@ import psycopg
 from postgate import embedded
 from postgate.config import Config, ConfigError
 from postgate.conninfo import explain
-from postgate.metadata import migrate, protections
+from postgate.metadata import migrate, trial
 from postgate.server.signals import end_on_signals
 
 
@@ -51,7 +51,7 @@ def one_line_errors() -> Iterator[None]:
     """End the command with one line, where what fails has one for a person."""
     try:
         yield
-    except (migrate.MigrationError, protections.Unprotected, embedded.EmbeddedError) as error:
+    except (migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg
 
 from postgate.conninfo import explain
-from postgate.metadata import migrate, protections
+from postgate.metadata import migrate, trial
 
 OLDEST = 150000
 
@@ -55,7 +55,7 @@ def examine(conninfo: str) -> Iterator[Check]:
 
 def _protections(conninfo: str) -> Iterator[Check]:
     try:
-        for found in protections.examine(conninfo):
+        for found in trial.examine(conninfo):
             protection = found.protection
             if found.holds:
                 yield Check(protection.name, "refused")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from postgate.conninfo import explain, is_transient
+from postgate.sql_files import read_sql
 
 # alembic and SQLAlchemy are imported where they are used: they take longer to load than most commands to run.
 if TYPE_CHECKING:
@@ -20,31 +21,10 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "postgate_alembic_version"
 LOCK = int.from_bytes(b"postgate", "big")
-# A migration may wait and take long whatever the role's settings say, and its names mean the same to every role.
-SETTINGS = """
-    SET LOCAL statement_timeout = 0;
-    SET LOCAL lock_timeout = 0;
-    SET LOCAL idle_in_transaction_session_timeout = 0;
-    SET LOCAL client_min_messages = warning;
-    SET LOCAL search_path = public
-"""
-
+# From so many tenants on a person wants to see that it goes on.
 MANY_TENANTS = 20
-LACKING_ROLES = """
-    SELECT d.id
-    FROM public.postgate_databases AS d
-    WHERE d.backend_type = 'schema' AND d.schema_name <> 'public'
-        AND to_regnamespace(quote_ident(d.schema_name)) IS NOT NULL
-        AND (
-            NOT postgate_internal.has_role(postgate_internal.role_name(d.id, NULL), d.schema_name)
-            OR EXISTS (
-                SELECT FROM public.postgate_tokens AS t
-                WHERE t.database_id = d.id
-                    AND NOT postgate_internal.has_role(
-                        postgate_internal.role_name(d.id, t.allowed_operations), d.schema_name)
-            )
-        )
-"""
+_SETTINGS = read_sql("metadata", "settings")
+_LACKING_ROLES = read_sql("metadata", "lacking_roles")
 
 
 class MigrationError(Exception):
@@ -79,7 +59,7 @@ def _harden(session: psycopg.Connection) -> None:
     is_superuser = session.execute("SELECT current_setting('is_superuser')").fetchone() == ("on",)
     if is_superuser:
         with session.transaction():
-            session.execute(SETTINGS)
+            session.execute(_SETTINGS)
             # One at a time: two that revoke one privilege at once would fail.
             session.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             session.execute("SELECT postgate_internal.harden()")
@@ -90,15 +70,15 @@ def _arrange_roles(session: psycopg.Connection) -> None:
     import click
 
     with session.transaction():
-        session.execute(SETTINGS)
-        lacking = [row[0] for row in session.execute(LACKING_ROLES)]
+        session.execute(_SETTINGS)
+        lacking = [row[0] for row in session.execute(_LACKING_ROLES)]
     if not lacking:
         return
     label = f"Giving {len(lacking)} tenants their roles"
     with click.progressbar(lacking, label=label, file=sys.stderr, hidden=len(lacking) < MANY_TENANTS) as bar:
         for database in bar:
             with session.transaction():
-                session.execute(SETTINGS)
+                session.execute(_SETTINGS)
                 session.execute("SELECT postgate_internal.arrange_roles(%s)", [database])
 
 
@@ -163,7 +143,7 @@ def locked(conninfo: str) -> Iterator[Connection]:
         isolation_level="READ COMMITTED",
     )
     with engine.begin() as connection:
-        execute_text(connection, SETTINGS)
+        execute_text(connection, _SETTINGS.decode())
         # Transaction-level, so that it also holds through a pooler and never outlives a crash.
         execute_text(connection, f"SELECT pg_advisory_xact_lock({LOCK})")
         yield connection
@@ -173,7 +153,7 @@ def execute_file(
     connection: Connection, revision: str, name: str, parameters: Mapping[str, Any] | None = None
 ) -> CursorResult[Any]:
     """Run alembic/sql/<revision>/<name>.sql."""
-    return execute_text(connection, read_sql(revision, name), parameters)
+    return execute_text(connection, revision_sql(revision, name), parameters)
 
 
 def execute_text(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
@@ -183,7 +163,7 @@ def execute_text(connection: Connection, sql: str, parameters: Mapping[str, Any]
     return connection.exec_driver_sql(sql, dict(parameters))
 
 
-def read_sql(revision: str, name: str) -> str:
+def revision_sql(revision: str, name: str) -> str:
     return (scripts() / "sql" / revision / f"{name}.sql").read_text(encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from postgate import embedded
 from postgate.app import create_app
 from postgate.config import Config, ConfigError
-from postgate.metadata import migrate, protections
+from postgate.metadata import migrate, trial
 from postgate.observe.log import configure_logging
 from postgate.server import prepare, signals
 from postgate.server.first_steps import first_steps
@@ -63,7 +63,7 @@ def hooks() -> dict[str, Callable[[Any], None]]:
             configure_logging(config.log_level)
             ready = prepare.ready(config, running.enter_context(embedded.database(config)), _report_line)
             lines.append(first_steps(ready, config))
-        except (ConfigError, migrate.MigrationError, protections.Unprotected, embedded.EmbeddedError) as error:
+        except (ConfigError, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
             raise SystemExit(f"Error: {error}") from None
         os.environ |= {"DATABASE_URL": ready.conninfo or "", "POSTGATE_SKIP_MIGRATIONS": "true"}
 

@@ -14,7 +14,7 @@ from time import sleep
 
 from postgate import embedded
 from postgate.config import Config, ConfigError
-from postgate.metadata import migrate, protections
+from postgate.metadata import migrate, trial
 from postgate.observe.log import configure_logging
 
 log = logging.getLogger("postgate")
@@ -48,7 +48,7 @@ def ready(config: Config, conninfo: str, report: Callable[[str], None]) -> Confi
     if not config.skip_migrations:
         migrate.upgrade(conninfo)
     if not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
-        protections.require(conninfo)
+        trial.require(conninfo)
     return dataclasses.replace(config, conninfo=conninfo, skip_migrations=True)
 
 
@@ -83,7 +83,7 @@ def _prepare(config: Config, settled: Event) -> None:
             return
         except migrate.MigrationError as error:
             report(f"the database cannot be migrated: {error}")
-        except protections.Unprotected as error:
+        except trial.Unprotected as error:
             report(str(error))
             # The server that has imported us knows what to do without a worker; we must not go on as one.
             os.kill(os.getpid(), signal.SIGTERM)

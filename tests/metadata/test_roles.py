@@ -13,7 +13,7 @@ from support.catalog import schema_of
 from support.databases import a_database
 from support.service import ALL, DML, Answer, Service, Tenant
 
-from postgate.metadata import migrate, protections
+from postgate.metadata import migrate, trial
 
 TENANT_ROLES = "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s) ORDER BY 1"
 
@@ -324,19 +324,19 @@ def a_gateway(server: str, attributes: str) -> Iterator[tuple[str, str]]:
 def test_a_gateway_that_may_only_make_roles(server: str) -> None:
     with a_gateway(server, "CREATEROLE") as (conninfo, superuser):
         migrate.upgrade(conninfo)
-        found = {finding.protection.name: finding.holds for finding in protections.examine(conninfo)}
+        found = {finding.protection.name: finding.holds for finding in trial.examine(conninfo)}
         assert found["rows of other tenants"]
         assert found["operations of the token: rows"]
         assert not found["DO blocks"]
-        with pytest.raises(protections.Unprotected, match=r"DO blocks.*POSTGATE_ALLOW_UNPROTECTED"):
-            protections.require(conninfo)
+        with pytest.raises(trial.Unprotected, match=r"DO blocks.*POSTGATE_ALLOW_UNPROTECTED"):
+            trial.require(conninfo)
         with walls.service_with("both", conninfo) as service:
             _use_every_operation(service)
         # What it lacks a superuser can give it.
         migrate.upgrade(superuser)
         migrate.admit(superuser, psycopg.conninfo.conninfo_to_dict(conninfo)["user"] or "")
-        assert all(finding.holds for finding in protections.examine(conninfo))
-        protections.require(conninfo)
+        assert all(finding.holds for finding in trial.examine(conninfo))
+        trial.require(conninfo)
         migrate.upgrade(conninfo)
         with walls.service_with("both", conninfo) as service:
             _use_every_operation(service)
@@ -346,7 +346,7 @@ def test_a_gateway_that_a_superuser_has_admitted(server: str) -> None:
     with a_gateway(server, "") as (conninfo, superuser):
         migrate.upgrade(superuser)
         migrate.admit(superuser, psycopg.conninfo.conninfo_to_dict(conninfo)["user"] or "")
-        assert all(finding.holds for finding in protections.examine(conninfo))
+        assert all(finding.holds for finding in trial.examine(conninfo))
         with walls.service_with("both", conninfo) as service:
             _use_every_operation(service)
 
