@@ -119,14 +119,14 @@ class _Values:
     """The given settings; an empty value counts as none."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        given = {**_dotenv(), **environ}
-        self._given = {name: given[name].strip() for name in _DEFAULTS if given.get(name, "").strip()}
+        texts = {**_dotenv(), **environ}
+        self._set = {name: texts[name].strip() for name in _DEFAULTS if texts.get(name, "").strip()}
 
     def text(self, name: str) -> str:
-        return self._given.get(name, _DEFAULTS[name])
+        return self._set.get(name, _DEFAULTS[name])
 
     def whole(self, name: str, least: int, most: int, default: int | None = None) -> int:
-        if default is not None and name not in self._given:
+        if default is not None and name not in self._set:
             return default
         text = self.text(name)
         if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
@@ -156,14 +156,14 @@ class _Values:
         return text
 
     def conninfo(self) -> str | None:
-        if url := self._given.get("DATABASE_URL"):
+        if url := self._set.get("DATABASE_URL"):
             if is_malformed(url):
                 raise ConfigError(
                     "DATABASE_URL takes a connection string such as postgresql://user:password@host:5432/name;"
                     " percent-encode special characters in it"
                 )
             return url
-        if not any(f"POSTGRES_{part}" in self._given for part in _PARTS.values()):
+        if not any(f"POSTGRES_{part}" in self._set for part in _PARTS.values()):
             return None
         self.whole("POSTGRES_PORT", 1, 65535)
         parts = {key: self.text(f"POSTGRES_{part}") for key, part in _PARTS.items()}

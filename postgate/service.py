@@ -49,6 +49,7 @@ class Service:
         while True:
             try:
                 access = self._access(token_hash, attempt)
+                # Read and parsed once, however often it is tried: the body is gone, and a parse can take long.
                 if request is None:
                     request = read_request()
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from typing import Any
 
 from postgate.errors import DatabaseNotFound, Unauthorized
 from postgate.operations import Tenant
@@ -41,7 +40,6 @@ class Access:
 
     Attributes:
         dedicated: the backend of a dedicated database; None where the database is a schema of the shared one.
-        prologues: what the executor makes of it once, so that it goes when the look-up goes.
     """
 
     token_id: str
@@ -51,7 +49,6 @@ class Access:
     max_rows: int
     limits: DatabaseLimits
     dedicated: Backend | None
-    prologues: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Registry:

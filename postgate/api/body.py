@@ -63,12 +63,12 @@ def _load(body: bytes) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ParseError(f"the key {json.dumps(twice)} stands twice in one object")
-    return made
+    return members
 
 
 def _refuse_constant(name: str) -> NoReturn:

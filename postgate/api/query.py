@@ -27,8 +27,8 @@ def query() -> Response:
     service: Service = current_app.extensions["postgate"]
     answer = Objects()
     token_hash = _token_hash(request.headers.get("Authorization"))
-    written = service.run(token_hash, lambda: body.read(_body(service.config.max_body_bytes)), answer)
-    return Response(written, headers=HEADERS, mimetype=answer.media_type)
+    content = service.run(token_hash, lambda: body.read(_body(service.config.max_body_bytes)), answer)
+    return Response(content, headers=HEADERS, mimetype=answer.media_type)
 
 
 def _token_hash(header: str | None) -> str:

@@ -113,17 +113,17 @@ class Cluster:
         command += ["--builtin-locale", "C.UTF-8", "--no-instructions"]
         if not self.durable:
             command.append("--no-sync")
-        made = self.account.run(command, cwd=new)
-        if made.returncode != 0:
-            raise EmbeddedError(f"initdb failed: {made.stderr.decode(errors='replace').strip()}")
+        process = self.account.run(command, cwd=new)
+        if process.returncode != 0:
+            raise EmbeddedError(f"initdb failed: {process.stderr.decode(errors='replace').strip()}")
         with (new / "postgresql.conf").open("a") as conf:
             conf.write("include = 'postgate.conf'\n")
         new.rename(self.cluster)
 
     def _check_version(self) -> None:
-        found = (self.cluster / "PG_VERSION").read_text().strip()
-        if found != "18":
-            raise EmbeddedError(f"the cluster in {self.data_dir} is of PostgreSQL {found}, not 18")
+        version = (self.cluster / "PG_VERSION").read_text().strip()
+        if version != "18":
+            raise EmbeddedError(f"the cluster in {self.data_dir} is of PostgreSQL {version}, not 18")
 
     def _configure(self) -> None:
         """Write the settings anew at each start: the directory may have been moved."""
@@ -177,8 +177,8 @@ class Cluster:
 
     def _create_database(self) -> None:
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
-            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount
-            if not found:
+            databases = connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount
+            if not databases:
                 connection.execute(f"CREATE DATABASE {NAME}")
 
     def stop(self) -> None:

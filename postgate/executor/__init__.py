@@ -27,6 +27,7 @@ PLANNED_KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 MAX_PREPARED = 8_192
 MAX_DESCRIBED = 8_192
 _MAX_DESCRIPTIONS = 4_096
+_MAX_PROLOGUES = 10_000
 _ADOPT = read_sql("executor", "adopt")
 
 
@@ -39,6 +40,8 @@ class Executor:
         self._max_bytes = config.max_result_bytes
         self._catalog = Catalog()
         self._checks = Checks(pools)
+        # By (token's hash, version, what is defined): a change of the token or the database makes another version.
+        self._prologues: Remembered[tuple[str, str, str], Prologue] = Remembered(_MAX_PROLOGUES)
         # Made stale by a change of a column's type: a value that does not fit is asked for again (attempts.RETRIES).
         self._parameter_types: Remembered[TypesKey, list[Type | None]] = Remembered(_MAX_DESCRIPTIONS)
 
@@ -46,10 +49,11 @@ class Executor:
         """The result of each statement; the transaction has ended.
 
         Raises:
-            ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told.
+            ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told_types.
             PostgateError: anything else that goes wrong.
         """
         job = self._job(access, steps)
+        # Before anything of the tenant's runs: a function that is not its own could do what no wall has seen.
         for step in steps:
             if step.facts.own_functions or step.facts.fields:
                 self._checks.check(job)
@@ -67,16 +71,19 @@ class Executor:
 
     def _job(self, access: Access, steps: Sequence[Step]) -> Job:
         defines = steps[0].facts.defines
-        opening: Prologue | None = access.prologues.get(defines)
+        key = (access.token_hash, access.version, defines)
+        opening = self._prologues.get(key)
         if opening is None:
-            opening = access.prologues[defines] = prologue(access, self._timeout_ms, defines)
+            opening = prologue(access, self._timeout_ms, defines)
+            self._prologues.put(key, opening)
         repeatable = not any(step.facts.writes or step.facts.own_functions for step in steps)
         return Job(access, access.dedicated or self._pools.shared, opening, steps, repeatable)
 
     def _converse(
         self, connection: Connection, job: Job, commands: Sequence[Command], attempt: Attempt, answer: Format
     ) -> list[Rows]:
-        # The rows of a change have to be seen before the transaction may end: they may be over a limit.
+        # The rows of a change have to be counted before the transaction may end: over max_rows nothing is committed.
+        # Everything else ends with Sync in the same write, which is one round trip.
         holds = not job.repeatable and any(step.facts.returns_rows for step in job.steps)
         limits = ResultLimits(job.access.max_rows, self._max_bytes)
         results = [Rows(answer, job.backend.key, self._catalog, limits) for _ in commands]
@@ -89,6 +96,7 @@ class Executor:
                 pipeline.flush()
             else:
                 pipeline.commit()
+            # If the prologue raises, the server skips all that follows up to Sync: nothing has run.
             pipeline.result()
             for rows in results:
                 for result in pipeline.results(chunked=True):
@@ -107,25 +115,25 @@ class Executor:
         elif untyped:
             types = types_of(params, untyped)
         if any(isinstance(value, list) for value in params):
-            wanted = self._wanted_types(job, step, types, attempt)
-            parameters = [dump(value, type_) for value, type_ in zip(params, wanted, strict=True)]
+            targets = self._target_types(job, step, types, attempt)
+            parameters = [dump(value, type_) for value, type_ in zip(params, targets, strict=True)]
         else:
             parameters = [value.encode() if isinstance(value, str) else dump(value) for value in params]
         return Command(step.statement.sql.encode(), parameters, types)
 
-    def _wanted_types(self, job: Job, step: Step, told: tuple[int, ...], attempt: Attempt) -> list[Type | None]:
+    def _target_types(self, job: Job, step: Step, told_types: tuple[int, ...], attempt: Attempt) -> list[Type | None]:
         """What the server takes each parameter for: the text of a list depends on it."""
         params, sql = step.statement.params, step.statement.sql
-        if told and all(oid for value, oid in zip(params, told, strict=True) if isinstance(value, list)):
+        if told_types and all(oid for value, oid in zip(params, told_types, strict=True) if isinstance(value, list)):
             return [None] * len(params)
-        key = TypesKey(job.backend.key, job.access.tenant.schema, sql, told)
-        wanted = None if attempt.describes_again else self._parameter_types.get(key)
-        attempt.used_remembered_types = wanted is not None
-        if wanted is None:
-            wanted = self._describe(job, Command(sql.encode(), (), told))
+        key = TypesKey(job.backend.key, job.access.tenant.schema, sql, told_types)
+        targets = None if attempt.describes_again else self._parameter_types.get(key)
+        attempt.used_remembered_types |= targets is not None
+        if targets is None:
+            targets = self._describe(job, Command(sql.encode(), (), told_types))
             if len(sql) <= MAX_DESCRIBED:
-                self._parameter_types.put(key, wanted)
-        return wanted
+                self._parameter_types.put(key, targets)
+        return targets
 
     def _describe(self, job: Job, command: Command) -> list[Type | None]:
         """The types that the server infers for the parameters; nothing is run."""
@@ -148,7 +156,10 @@ class Executor:
 
 
 def _plan_key(job: Job, step: Step, command: Command) -> Hashable:
-    """What a prepared statement is good for: any role of the tenant, as privileges are checked each time it runs."""
+    """What a prepared statement is good for: any role of the tenant, as privileges are checked each time it runs.
+
+    The schema stands for the search_path, by which PostgreSQL has found the relations of the text.
+    """
     if step.facts.kind not in PLANNED_KINDS or step.facts.defines or len(command.sql) > MAX_PREPARED:
         return None
     return (command.sql, job.access.tenant.schema, command.types)

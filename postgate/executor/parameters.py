@@ -17,12 +17,12 @@ _MIN_INT8, _MAX_INT8 = -(2**63), 2**63 - 1
 
 
 class TypesKey(NamedTuple):
-    """What the types that the server infers for a statement's parameters depend on; `told` are those it was told."""
+    """What the types depend on that the server infers for parameters; `told_types` are those that it is told."""
 
     backend: str
     schema: str
     sql: str
-    told: tuple[int, ...]
+    told_types: tuple[int, ...]
 
 
 def type_of(value: Any) -> int:
@@ -43,8 +43,8 @@ def types_of(params: Sequence[Any], untyped: Iterable[int]) -> tuple[int, ...]:
     return tuple(types)
 
 
-def dump(value: Any, wanted: Type | None = None) -> bytes | None:
-    """The text of a parameter; `wanted` is the type that the server has for it, which a list needs.
+def dump(value: Any, target: Type | None = None) -> bytes | None:
+    """The text of a parameter; `target` is the type that the server has for it, which a list needs.
 
     Raises:
         ParseError: the value is nested too deeply.
@@ -55,8 +55,8 @@ def dump(value: Any, wanted: Type | None = None) -> bytes | None:
         return b"true" if value else b"false"
     if isinstance(value, str):
         return value.encode()
-    if isinstance(value, list) and wanted is not None and wanted.element is not None:
-        return _array(value, wanted, wanted.element)
+    if isinstance(value, list) and target is not None and target.element is not None:
+        return _array(value, target, target.element)
     return _json(value)
 
 

@@ -55,9 +55,9 @@ def examine(conninfo: str) -> Iterator[Check]:
 
 def _protections(conninfo: str) -> Iterator[Check]:
     try:
-        for found in trial.examine(conninfo):
-            protection = found.protection
-            if found.holds:
+        for finding in trial.examine(conninfo):
+            protection = finding.protection
+            if finding.holds:
                 yield Check(protection.name, "refused")
             else:
                 yield Check(

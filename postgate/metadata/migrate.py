@@ -95,8 +95,8 @@ def downgrade(conninfo: str, revision: str) -> None:
 def current(conninfo: str) -> str | None:
     """The revision the database is at; None when it was never migrated."""
     with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None) as connection:
-        known = connection.execute("SELECT to_regclass(%s)", [f"public.{VERSION_TABLE}"]).fetchone()
-        if known is None or known[0] is None:
+        table = connection.execute("SELECT to_regclass(%s)", [f"public.{VERSION_TABLE}"]).fetchone()
+        if table is None or table[0] is None:
             return None
         row = connection.execute(f"SELECT version_num FROM public.{VERSION_TABLE}").fetchone()  # noqa: S608
         return None if row is None else str(row[0])

@@ -15,7 +15,7 @@ class Base(DeclarativeBase):
     pass
 
 
-class Database(Base):
+class DatabaseRecord(Base):
     """A tenant: a schema of the shared database, or a database of its own."""
 
     __tablename__ = "postgate_databases"
@@ -45,7 +45,7 @@ class Database(Base):
     temp_file_limit_kb: Mapped[int] = mapped_column(server_default=text("1048576"))
 
 
-class Token(Base):
+class TokenRecord(Base):
     """A tenant's credential, known here only by its hash. `expires_at` null means never."""
 
     __tablename__ = "postgate_tokens"

@@ -54,7 +54,7 @@ def require(conninfo: str) -> None:
     """
     try:
         open_ones = [
-            found.protection.name for found in examine(conninfo) if found.protection.reaches and not found.holds
+            finding.protection.name for finding in examine(conninfo) if finding.protection.reaches and not finding.holds
         ]
     except psycopg.Error as error:
         raise Unprotected(

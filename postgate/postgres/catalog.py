@@ -11,7 +11,7 @@ from postgate.remembered import Remembered
 from postgate.sql_files import read_sql
 
 LOOK_UP_MS = 10_000
-_MOST_TYPES = 10_000
+_MAX_TYPES = 10_000
 _TYPES = read_sql("postgres", "types")
 
 
@@ -24,7 +24,7 @@ class Catalog:
     """
 
     def __init__(self) -> None:
-        self.learned: Remembered[tuple[str, int], Type] = Remembered(_MOST_TYPES)
+        self.learned: Remembered[tuple[str, int], Type] = Remembered(_MAX_TYPES)
 
     def get(self, backend: str, oid: int) -> Type | None:
         """The type, None when the backend has not been asked for it."""
@@ -39,9 +39,9 @@ class Catalog:
         if unknown:
             rows = _look_up(connection, unknown)
             elements = self.learn(connection, backend, {element for _, _, element, _ in rows})
-            found = {asked: Type(oid, elements.get(element), delimiter) for asked, oid, element, delimiter in rows}
+            types = {asked: Type(oid, elements.get(element), delimiter) for asked, oid, element, delimiter in rows}
             for oid in unknown:
-                self.learned.put((backend, oid), found.get(oid, Type(oid)))
+                self.learned.put((backend, oid), types.get(oid, Type(oid)))
         return {oid: self.get(backend, oid) or Type(oid) for oid in oids if oid}
 
 

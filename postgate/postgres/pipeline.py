@@ -172,6 +172,7 @@ class Pipeline:
             self._pgconn.exit_pipeline_mode()
         except (psycopg.Error, ConnectionLost):
             self._connection.close()
+        # Inside a transaction the session still has this tenant's role and schema: the next one must not get it.
         if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
             self._connection.close()
 
@@ -213,6 +214,7 @@ class Pipeline:
 
     def commit(self) -> None:
         """The transaction ends after what is queued: it commits unless something in it fails."""
+        # From here on nobody knows, if the connection is lost, whether the server has committed.
         self._committing = True
         with self._losing():
             self._pgconn.pipeline_sync()
@@ -248,9 +250,11 @@ class Pipeline:
         self._running = True
         self._current = sent = self._sent.popleft()
         if sent.new_name is not None:
+            # Preparing has an answer of its own, before that of the statement.
             for _ in self._answers():
                 pass
             self._connection.prepared.names[sent.key] = sent.new_name
+        # libpq takes the mode for the one result that comes next, so it is asked for right before.
         if chunked and CHUNKED:
             self._pgconn.set_chunked_rows_mode(CHUNK_ROWS)
         elif chunked:
@@ -288,7 +292,11 @@ class Pipeline:
             yield result
 
     def _note_tag(self, result: PGresult) -> None:
-        """A command that can leave something behind in the session ends the session with the request."""
+        """A command that can leave something behind in the session ends the session with the request.
+
+        SET, LISTEN, PREPARE, DECLARE and the like need no privilege, so no role keeps a tenant from them; where the
+        validator let one through, the next tenant on the connection would meet what it left.
+        """
         tag = result.command_status
         if tag and tag.rstrip(b" 0123456789").decode() not in TAGS_THAT_LEAVE_NOTHING:
             self._connection.is_stained = True
@@ -297,6 +305,7 @@ class Pipeline:
         if self._ended:
             return
         if self._running:
+            # Its rows are over a limit: reading what the server still has to say could take for ever.
             self._cancel()
         if not self._committing:
             self.send(Command(b"ROLLBACK"))

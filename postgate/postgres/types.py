@@ -27,14 +27,14 @@ class Type:
 
 
 def _built_in() -> dict[int, Type]:
-    known = {info.oid: Type(info.oid) for info in types}
-    known |= {
+    by_oid = {info.oid: Type(info.oid) for info in types}
+    by_oid |= {
         info.array_oid: Type(info.array_oid, Type(info.oid), b";" if info.oid == BOX else b",")
         for info in types
         if info.array_oid
     }
     # Vectors are arrays whose text has spaces and no braces.
-    return known | {
+    return by_oid | {
         INT2VECTOR: Type(INT2VECTOR, Type(INT2), b" "),
         OIDVECTOR: Type(OIDVECTOR, Type(OID), b" "),
     }

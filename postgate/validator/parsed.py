@@ -101,9 +101,9 @@ class ParsedStatement:
 
     def facts(self) -> Facts:
         """What the rules have found."""
-        found: dict[str, Any] = {name: getattr(self, name) for name in _FACTS}
-        found |= {name: frozenset(value) for name, value in found.items() if type(value) is set}
-        return Facts(**found)
+        facts: dict[str, Any] = {name: getattr(self, name) for name in _FACTS}
+        facts |= {name: frozenset(value) for name, value in facts.items() if type(value) is set}
+        return Facts(**facts)
 
     def refuse(self, message: str, node: exp.Expression | None = None) -> NoReturn:
         raise RuleError(placed(message, self.sql, None if node is None else _offset(node)))
@@ -111,5 +111,5 @@ class ParsedStatement:
 
 def _offset(node: exp.Expression) -> int | None:
     """Where a node stands, or None when no word of it is known."""
-    found = node if isinstance(node, _PLACED) else node.find(*_PLACED)
-    return found.args.get("pos") if found is not None else None
+    placed_node = node if isinstance(node, _PLACED) else node.find(*_PLACED)
+    return placed_node.args.get("pos") if placed_node is not None else None

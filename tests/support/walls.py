@@ -24,7 +24,7 @@ from support.service import ALL, Answer, Service, Tenant, a_service
 # POSTGATE_TEST_WALL=database, or =validator, runs the sample against that wall only.
 WALLS = tuple(filter(None, [os.environ.get("POSTGATE_TEST_WALL", "")])) or ("database", "validator")
 TIMEOUT_MS = 1_500
-MOST_REPEATS = 6
+MAX_REPEATS = 6
 
 # How a statement begins tells who has to run it, whatever else is in it.
 DEFINITIONS = {
@@ -205,7 +205,7 @@ class Attack:
             if raw is not None
             else json.dumps({"sql": self._text(step["sql"]), "params": step.get("params") or []})
         )
-        times = min(step.get("repeat", 1), MOST_REPEATS)
+        times = min(step.get("repeat", 1), MAX_REPEATS)
         return [self.service.post(body.encode(), token) for _ in range(times)]
 
     def _token(self, operations: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from postgate.validator.grammar.columns import TIMING
 _ALTERED = TIMING | {"ENFORCED", "NOT ENFORCED", "NO INHERIT"}
 _SETTINGS = frozenset({"cache", "cycle", "increment", "maxvalue", "minvalue", "no", "start"})
 _WITH_COLUMNS = frozenset({"TABLE", "VIEW", "MATERIALIZED VIEW"})
-_LARGEST_COLUMN_NUMBER = 32_767
+_MAX_COLUMN_NUMBER = 32_767
 
 
 class Alterations(Chapter):
@@ -119,10 +119,8 @@ class Alterations(Chapter):
     def _numbered_column(self) -> exp.AlterColumn:
         """A column of an index, which may have no name."""
         number = self.grammar.constants.integer()
-        if not 0 < int(number.name) <= _LARGEST_COLUMN_NUMBER:
-            self.cursor.refuse(
-                f"column number must be in range from 1 to {_LARGEST_COLUMN_NUMBER}", self.cursor.previous
-            )
+        if not 0 < int(number.name) <= _MAX_COLUMN_NUMBER:
+            self.cursor.refuse(f"column number must be in range from 1 to {_MAX_COLUMN_NUMBER}", self.cursor.previous)
         self.cursor.expect("set", "statistics")
         return exp.AlterColumn(this=number, actions=[self._statistics_target()])
 

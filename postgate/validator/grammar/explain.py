@@ -77,12 +77,12 @@ class Explain(Chapter):
         return self.grammar.names.col_label()
 
     def _judge_explain_value(self, name: str, value: exp.Expression | None) -> None:
-        """Refuse a value that PostgreSQL would refuse, so that the meaning of the others is known."""
-        known = _CHOICES.get(name, _ON | _OFF)
+        """Refuse a value that PostgreSQL would refuse, so that the meaning of the others is choices."""
+        choices = _CHOICES.get(name, _ON | _OFF)
         if value is None and name != "format":
             return
-        if value is None or value.name.lower() not in known:
-            self.cursor.refuse(f'EXPLAIN option "{name}" is one of {", ".join(sorted(known))}', self.cursor.previous)
+        if value is None or value.name.lower() not in choices:
+            self.cursor.refuse(f'EXPLAIN option "{name}" is one of {", ".join(sorted(choices))}', self.cursor.previous)
 
     def _turns_analyze_on(self, option: exp.Property) -> bool:
         value = option.args.get("value")

@@ -147,10 +147,10 @@ class Functions(Chapter):
     def _expect_extract_field(self) -> None:
         """extract_arg: a string, a field's keyword or a name that is no keyword"""
         word = self.cursor.word()
-        known = (
+        is_field = (
             word in _FIELD_WORDS or word not in KEYWORDS if word else self.cursor.current.kind in ("QIDENT", "SCONST")
         )
-        if not known:
+        if not is_field:
             self.cursor.unexpected()
 
     def normalize(self) -> exp.Expression | None:

@@ -178,9 +178,9 @@ class Options(Chapter):
     def restart(self) -> exp.Property:
         """RESTART [[WITH] number]"""
         self.cursor.expect("restart")
-        given = self.cursor.accept("with") or self.cursor.current.kind in ("ICONST", "FCONST")
-        given = given or self.cursor.at_op("-") or self.cursor.at_op("+")
-        return self.marked("RESTART", self.grammar.constants.signed_number() if given else None)
+        has_number = self.cursor.accept("with") or self.cursor.current.kind in ("ICONST", "FCONST")
+        has_number = has_number or self.cursor.at_op("-") or self.cursor.at_op("+")
+        return self.marked("RESTART", self.grammar.constants.signed_number() if has_number else None)
 
     def _sequence_type(self) -> exp.Expression:
         """The three types that a sequence can have."""

@@ -28,8 +28,8 @@ _FIELD_ENDS = {
     "hour": ("minute", "second"),
     "minute": ("second",),
 }
-_LARGEST_REAL_PRECISION = 24
-_LARGEST_FLOAT_PRECISION = 53
+_MAX_REAL_PRECISION = 24
+_MAX_FLOAT_PRECISION = 53
 
 
 class Types(Chapter):
@@ -122,9 +122,9 @@ class Types(Chapter):
             return "float8", []
         precision = self.grammar.constants.integer()
         self.cursor.expect_kind(")")
-        if not 1 <= int(precision.name) <= _LARGEST_FLOAT_PRECISION:
+        if not 1 <= int(precision.name) <= _MAX_FLOAT_PRECISION:
             self.cursor.refuse("precision for type float must be from 1 to 53", self.cursor.previous)
-        return ("float4" if int(precision.name) <= _LARGEST_REAL_PRECISION else "float8"), [precision]
+        return ("float4" if int(precision.name) <= _MAX_REAL_PRECISION else "float8"), [precision]
 
     def _character(self, word: str) -> tuple[str, list[exp.Expression]]:
         if word == "national" and not (self.cursor.accept("character") or self.cursor.accept("char")):

@@ -12,8 +12,8 @@ from postgate.validator.reading.places import placed
 from postgate.validator.reading.strings import EscapeError, unescape_backslashes, unescape_unicode
 
 _IDENTIFIER_BYTES = 63
-_LARGEST_INTEGER = 2**31 - 1
-_LARGEST_PARAMETER = 65_535
+_MAX_INTEGER = 2**31 - 1
+_MAX_PARAMETER = 65_535
 _WORD_STEPS = 3
 
 _START = "A-Za-z_\u0080-\U0010ffff"
@@ -108,39 +108,39 @@ def tokenize(sql: str, limits: TextLimits = DEFAULT) -> list[Token]:
 
 
 class _Lexer:
-    def __init__(self, sql: str, most_steps: int) -> None:
+    def __init__(self, sql: str, max_steps: int) -> None:
         self.sql = sql
-        self.most_steps = most_steps
-        self.found: list[Token] = []
+        self.max_steps = max_steps
+        self.result: list[Token] = []
 
     def tokens(self) -> list[Token]:
         self._check_characters()
-        sql, size, most = self.sql, len(self.sql), self.most_steps
+        sql, size, max_steps = self.sql, len(self.sql), self.max_steps
         position = 0
         while True:
-            while len(self.found) <= most and (common := _COMMON.match(sql, position)):
+            while len(self.result) <= max_steps and (common := _COMMON.match(sql, position)):
                 position = self._take_common(common)
             position = self._skip_space(position)
             if position >= size:
                 self._count_words()
-                return self.found
-            if len(self.found) >= most:
-                self._refuse_size(self.found[-1].start)
+                return self.result
+            if len(self.result) >= max_steps:
+                self._refuse_size(self.result[-1].start)
             position = self._take(sql[position], position)
 
     def _count_words(self) -> None:
         """A word is what the grammar works on; a value in a list is passed over."""
-        if len(self.found) * _WORD_STEPS <= self.most_steps:
+        if len(self.result) * _WORD_STEPS <= self.max_steps:
             return
         steps = 0
-        for token in self.found:
+        for token in self.result:
             steps += _WORD_STEPS if token.kind in ("IDENT", "QIDENT") else 1
-            if steps > self.most_steps:
+            if steps > self.max_steps:
                 self._refuse_size(token.start)
 
     def _refuse_size(self, offset: int) -> NoReturn:
         self._fail(
-            f"the statement is too large: reading it takes more than {self.most_steps} steps; send it in parts",
+            f"the statement is too large: reading it takes more than {self.max_steps} steps; send it in parts",
             offset,
         )
 
@@ -155,7 +155,7 @@ class _Lexer:
         elif group == _PARAMETER_GROUP:
             value = text[1:]
         start, end = common.span(group)
-        self.found.append(Token(kind, text, value, start, end))
+        self.result.append(Token(kind, text, value, start, end))
         return end
 
     def _check_characters(self) -> None:
@@ -204,7 +204,7 @@ class _Lexer:
         self._fail(f"unexpected character {char!r}", position)
 
     def _add(self, kind: str, value: str, start: int, end: int) -> int:
-        self.found.append(Token(kind, self.sql[start:end], value, start, end))
+        self.result.append(Token(kind, self.sql[start:end], value, start, end))
         return end
 
     def _take_word(self, start: int) -> int:
@@ -235,7 +235,7 @@ class _Lexer:
             if match is None:
                 self._fail("unterminated quoted string", quote)
             parts.append(match[1])
-            if len(parts) > self.most_steps:
+            if len(parts) > self.max_steps:
                 self._refuse_size(position)
             further = _CONTINUED.match(self.sql, match.end())
             if further is None:
@@ -301,7 +301,7 @@ class _Lexer:
         base = _BASES.get(text[1:2].lower(), 10)
         digits = (text if base == 10 else text[2:]).replace("_", "").lstrip("0")
         # The length keeps Python from refusing to convert thousands of digits.
-        if len(digits) <= 31 and (number := int(digits or "0", base)) <= _LARGEST_INTEGER:
+        if len(digits) <= 31 and (number := int(digits or "0", base)) <= _MAX_INTEGER:
             return self._add("ICONST", str(number), start, end)
         return self._add("FCONST", text, start, end)
 
@@ -309,7 +309,7 @@ class _Lexer:
         if match := _PARAMETER.match(self.sql, start):
             if _JUNK.match(self.sql, match.end()):
                 self._fail("trailing junk after parameter", start)
-            if len(match[1]) > 10 or not 1 <= int(match[1]) <= _LARGEST_PARAMETER:
+            if len(match[1]) > 10 or not 1 <= int(match[1]) <= _MAX_PARAMETER:
                 self._fail("a parameter's number is from 1 to 65535", start)
             return self._add("PARAM", str(int(match[1])), start, match.end())
         match = _DOLLAR_TAG.match(self.sql, start)
@@ -336,7 +336,7 @@ class _Lexer:
         if text:
             kind = "=>" if text == "=>" else "OP"
             self._add(kind, "<>" if text == "!=" else text, start, end)
-        for sign in signs[: self.most_steps]:
+        for sign in signs[: self.max_steps]:
             end = self._add("OP", sign, end, end + 1)
         return end
 

@@ -9,7 +9,7 @@ from postgate.validator.parsed import ParsedStatement
 # Stricter than PostgreSQL's own reading (textToQualifiedNameList): no blanks, no numbers, at most one qualifier.
 _NAME = re.compile(r'(?:"((?:[^"]|"")+)"|([A-Za-z_\u0080-\U0010ffff][\w$\u0080-\U0010ffff]*))', re.ASCII)
 # Two names of 63 bytes, each of them a quote that is doubled, and what is around them.
-_LONGEST = 2 * (2 * 63 + 2) + 1
+_MAX_CHARACTERS = 2 * (2 * 63 + 2) + 1
 _RESERVED = re.compile(r"_*pg_")
 
 
@@ -43,7 +43,7 @@ def judge_name_literal(
 
 def _split(statement: ParsedStatement, literal: exp.Literal, what: str) -> tuple[str | None, str]:
     text = literal.name
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_CHARACTERS:
         statement.refuse(f"{what} needs a plain name, not {text[:80]!r}", literal)
     names: list[str] = []
     offset = 0

@@ -15,14 +15,14 @@ def collect_placeholders(statement: ParsedStatement) -> None:
     PostgreSQL takes such a placeholder as text ("SELECT Output Columns" in the manual's chapter on type
     conversion), so there the type of the JSON value decides.
     """
-    seen: Counter[int] = Counter()
-    bare: Counter[int] = Counter()
+    uses: Counter[int] = Counter()
+    bare_uses: Counter[int] = Counter()
     for placeholder in statement.nodes(exp.Placeholder):
         number = int(placeholder.this)
-        seen[number] += 1
-        bare[number] += _is_output_column(placeholder)
-    statement.placeholders = max(seen, default=0)
-    statement.untyped = {number for number, count in seen.items() if bare[number] == count}
+        uses[number] += 1
+        bare_uses[number] += _is_output_column(placeholder)
+    statement.placeholders = max(uses, default=0)
+    statement.untyped = {number for number, count in uses.items() if bare_uses[number] == count}
 
 
 def _is_output_column(placeholder: exp.Placeholder) -> bool:

@@ -70,16 +70,16 @@ def is_cte(statement: ParsedStatement, table: exp.Table) -> bool:
 
 def _scope(statement: ParsedStatement, node: exp.Expression) -> Scope | None:
     """The CTEs that a node sees; each node is climbed over once, however deep the statement is."""
-    known = statement.scopes
+    scopes = statement.scopes
     path = []
     current: Any = node
-    while current is not None and id(current) not in known:
+    while current is not None and id(current) not in scopes:
         path.append(current)
         current = current.parent
-    scope = known[id(current)] if current is not None else None
+    scope = scopes[id(current)] if current is not None else None
     for step in reversed(path):
         scope = _enter(step, scope)
-        known[id(step)] = scope
+        scopes[id(step)] = scope
     return scope
 
 
