@@ -8,7 +8,8 @@ import time
 from threading import Event, Lock, Thread
 
 from postgate.errors import PostgateError
-from postgate.postgres.pipeline import Command, ConnectionLost, ServerError
+from postgate.postgres.errors import ConnectionLost, ServerError
+from postgate.postgres.pipeline import Command
 from postgate.postgres.pools import Pools
 from postgate.sql_files import read_sql
 

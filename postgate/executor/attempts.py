@@ -11,13 +11,12 @@ from psycopg import errors
 
 from postgate.errors import StatementRefused
 from postgate.executor.failures import public
-from postgate.postgres.pipeline import CommandRefused, ConnectionLost, ServerError
+from postgate.executor.prologue import STALE_LOOK_UP
+from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.prepared import Prepared
 
 # A token that changes faster than it can be looked up is being rewritten all the time.
 _MAX_LOOK_UPS = 5
-# What postgate_internal.enter raises when the token or its database has changed since the look-up.
-_STALE_LOOK_UP = "PX409"
 # SQLSTATEs by which a prepared plan fails after a table has changed: 42 (missing names, other types), 0A (the result's
 # type changed), and those of values that do not fit the types that were.
 _OUTDATED_PLAN = (
@@ -96,7 +95,7 @@ def _refused_by_remembered_look_up(failure: Exception, attempt: Attempt) -> bool
 
 
 def _stale_look_up(failure: Exception, _: Attempt) -> bool:
-    return isinstance(failure, CommandRefused) and failure.sqlstate == _STALE_LOOK_UP
+    return isinstance(failure, CommandRefused) and failure.sqlstate == STALE_LOOK_UP
 
 
 def _poolers_session(failure: Exception, _: Attempt) -> bool:

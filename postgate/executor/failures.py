@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from psycopg import errors
 
-from postgate.errors import DatabaseError, DatabaseNotFound, Timeout, Unauthorized, Unavailable
-from postgate.postgres.pipeline import CommandRefused, ConnectionLost, ServerError
+from postgate.errors import DatabaseError, DatabaseNotFound, PostgateError, Timeout, Unauthorized, Unavailable
+from postgate.executor.prologue import NO_DATABASE, NO_ROLES, NO_TOKEN, STALE_LOOK_UP
+from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
+
+# What the refusal of a command of our own means for the tenant.
+_REFUSALS: Mapping[str | None, Callable[[], PostgateError]] = {
+    NO_TOKEN: Unauthorized,
+    NO_DATABASE: DatabaseNotFound,
+    STALE_LOOK_UP: partial(Unavailable, "the token is being changed"),
+    NO_ROLES: partial(Unavailable, "the roles of the database are missing: run postgate migrate"),
+    errors.InsufficientPrivilege.sqlstate: partial(
+        Unavailable, "the login of the database may not do what postgate needs: run postgate doctor"
+    ),
+}
+# The SQLSTATE classes "syntax error or access rule violation" and "invalid schema name": functions or tables of ours
+# are missing.
+_NOT_MIGRATED = ("42", "3F")
 
 
 def public(failure: Exception) -> Exception:
@@ -17,25 +35,8 @@ def public(failure: Exception) -> Exception:
         return failure
     if failure.sqlstate == errors.QueryCanceled.sqlstate:
         return Timeout(failure.limit_ms)
-    if isinstance(failure, CommandRefused):
-        return _refusal(failure)
-    return DatabaseError(failure.message, failure.fields)
-
-
-def _refusal(failure: CommandRefused) -> Exception:
-    """What the refusal of a command of our own means for the tenant."""
-    match failure.sqlstate:
-        case "PX401":
-            return Unauthorized()
-        case "PX404":
-            return DatabaseNotFound()
-        case "PX409":
-            return Unavailable("the token is being changed")
-        case "PX503":
-            return Unavailable("the roles of the database are missing: run postgate migrate")
-        case errors.InsufficientPrivilege.sqlstate:
-            return Unavailable("the login of the database may not do what postgate needs: run postgate doctor")
-    # Syntax error or access rule violation, invalid schema name: functions or tables of ours are missing.
-    if failure.sqlstate.startswith(("42", "3F")):
-        return Unavailable("the database is not migrated")
-    return failure
+    if not isinstance(failure, CommandRefused):
+        return DatabaseError(failure.message, failure.fields)
+    if failure.sqlstate in _REFUSALS:
+        return _REFUSALS[failure.sqlstate]()
+    return Unavailable("the database is not migrated") if failure.sqlstate.startswith(_NOT_MIGRATED) else failure

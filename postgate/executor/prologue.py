@@ -12,6 +12,8 @@ from postgate.sql_files import read_sql
 if TYPE_CHECKING:
     from postgate.access.registry import Access
 
+# The SQLSTATEs that postgate_internal.enter raises.
+NO_TOKEN, NO_DATABASE, STALE_LOOK_UP, NO_ROLES = "PX401", "PX404", "PX409", "PX503"
 _ENTER = read_sql("executor", "enter")
 _ENTER_DEDICATED = read_sql("executor", "enter_dedicated")
 

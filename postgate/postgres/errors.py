@@ -1,0 +1,70 @@
+"""How a transaction can fail, as the server or the connection tells it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from psycopg.pq import DiagnosticField as Field
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
+    from postgate.postgres.prepared import Prepared
+
+_FIELDS = {
+    Field.SQLSTATE: "sqlstate",
+    Field.MESSAGE_DETAIL: "detail",
+    Field.MESSAGE_HINT: "hint",
+    Field.STATEMENT_POSITION: "position",
+    Field.SCHEMA_NAME: "schema",
+    Field.TABLE_NAME: "table",
+    Field.COLUMN_NAME: "column",
+    Field.DATATYPE_NAME: "datatype",
+    Field.CONSTRAINT_NAME: "constraint",
+}
+
+
+class ServerError(Exception):
+    """The server refused a tenant's statement or failed, and the connection lives.
+
+    Attributes:
+        message: the server's primary message.
+        sqlstate: its five characters.
+        fields: whatever else the server says, by the names of our error envelope.
+        limit_ms: the time that the transaction had.
+        prepared: what is prepared on the connection.
+        is_reused: whether the statement ran as an earlier transaction has prepared it.
+    """
+
+    def __init__(self, result: PGresult, limit_ms: int, prepared: Prepared, is_reused: bool) -> None:
+        self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))
+        super().__init__(self.message)
+        values = ((name, result.error_field(field)) for field, name in _FIELDS.items())
+        self.fields: dict[str, object] = {name: _text(value) for name, value in values if value is not None}
+        self.sqlstate = str(self.fields.get("sqlstate", ""))
+        if "position" in self.fields:
+            self.fields["position"] = int(str(self.fields["position"]))
+        self.limit_ms = limit_ms
+        self.prepared = prepared
+        self.is_reused = is_reused
+
+
+class CommandRefused(ServerError):
+    """The server refused a command of the gateway itself: the prologue of a transaction, or a look-up."""
+
+
+class ConnectionLost(Exception):
+    """The connection ended before the transaction did.
+
+    Attributes:
+        repeatable: running it once more cannot do anything twice, because it only reads or surely nothing of it was
+            committed.
+    """
+
+    def __init__(self, repeatable: bool) -> None:
+        super().__init__("the connection to the database was lost")
+        self.repeatable = repeatable
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode("utf-8", "replace")
