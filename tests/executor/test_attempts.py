@@ -1,12 +1,9 @@
 """Every reason to try again, met over HTTP: the client sees the right answer and no trace of the first try."""
 
-import os
-import socket
-import threading
 from collections.abc import Callable
 
 import pytest
-from support.service import Service, Tenant
+from support.service import Service, Tenant, break_a_connection
 
 from postgate.executor import attempts
 
@@ -69,15 +66,7 @@ def an_untyped_parameter(service: Service, tenant: Tenant) -> None:
 
 def a_dead_connection(service: Service, tenant: Tenant) -> None:
     assert service.query("SELECT 1 AS a", token=tenant.token).status == 200
-    pools = pools_of(service)
-    with pools.connection(pools.shared) as connection:
-        # Dead, though a look at the socket does not show it.
-        ours, other = socket.socketpair()
-        ours.setblocking(False)
-        os.dup2(ours.fileno(), connection.fileno())
-        ours.close()
-    closing = threading.Timer(0.3, other.close)
-    closing.start()
+    closing = break_a_connection(service)
     assert service.query("SELECT 2 AS a", token=tenant.token).rows == [{"a": 2}]
     closing.join()
 

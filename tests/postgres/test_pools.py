@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from support.service import Answer, Service, Tenant, a_service
+from support.service import Answer, Service, Tenant, a_service, break_a_connection
 
 from postgate.config import Config
 from postgate.embedded.cluster import Cluster
@@ -108,18 +108,9 @@ def test_a_connection_that_breaks_while_it_is_written_to(conninfo: str) -> None:
     """A read is done again; of a write that was on its way nobody knows."""
     with a_service(conninfo, pool_size=1) as service:
         service.execute("CREATE TABLE t (a text)")
-        assert service.app is not None
-        pools = service.app.extensions["postgate"].pools
         for sql, status in [("SELECT length($1) AS n", 200), ("INSERT INTO t VALUES ($1)", 503)]:
             assert service.query("SELECT 1").status == 200
-            with pools.connection(pools.shared) as connection:
-                # Dead, though a look at the socket does not show it.
-                ours, other = socket.socketpair()
-                ours.setblocking(False)
-                os.dup2(ours.fileno(), connection.fileno())
-                ours.close()
-            closing = threading.Timer(0.3, other.close)
-            closing.start()
+            closing = break_a_connection(service)
             answer = service.query(sql, "x" * 1_000_000)
             closing.join()
             assert answer.status == status, answer.text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +19,10 @@ from werkzeug.serving import make_server
 
 from postgate.app import create_app
 from postgate.config import Config
+from postgate.operations import DML, OPERATIONS
 
 ADMIN = UUID(int=0)
-DML = ("SELECT", "INSERT", "UPDATE", "DELETE")
-ALL = (*DML, "CREATE", "ALTER", "DROP")
+ALL = OPERATIONS
 
 
 @dataclass(frozen=True)
@@ -111,3 +113,20 @@ def a_service(conninfo: str, **settings: Any) -> Iterator[Service]:
         thread.join()
         server.server_close()
         app.extensions["postgate"].close()
+
+
+def break_a_connection(service: Service) -> threading.Timer:
+    """Have a connection of the shared pool end while it is written to, though a look at the socket does not show it.
+
+    The timer that ends it has been started.
+    """
+    assert service.app is not None
+    pools = service.app.extensions["postgate"].pools
+    with pools.connection(pools.shared) as connection:
+        ours, other = socket.socketpair()
+        ours.setblocking(False)
+        os.dup2(ours.fileno(), connection.fileno())
+        ours.close()
+    closing = threading.Timer(0.3, other.close)
+    closing.start()
+    return closing

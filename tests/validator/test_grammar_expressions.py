@@ -7,11 +7,13 @@ from typing import Any
 
 import pglast
 import pytest
+import sqlglot
+from sqlglot import exp
 from support.paths import FIXTURES
 from support.postgresql_shapes import postgresql_shapes
 from support.shapes import our_shapes
 
-from postgate.validator.dialect import parse
+from postgate.validator.dialect import PostgateDialect, parse
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.lists.keywords import KEYWORDS
 from postgate.validator.parsed import ParsedStatement
@@ -240,3 +242,15 @@ def calls(sql: str) -> int:
 )
 def test_a_parse_takes_time_in_proportion_to_the_text(link: str) -> None:
     assert calls("SELECT a" + link * 400) < 4.2 * calls("SELECT a" + link * 100)
+
+
+def test_sqlglots_way_in_gives_our_tree() -> None:
+    sql = "SELECT to_char(a, 'x', now()) FROM t; SELECT 1"
+    roots = sqlglot.parse(sql, read=PostgateDialect)
+    assert roots == parse(sql)[0]
+    # sqlglot's own grammar makes another class of this call, without the third argument.
+    assert roots[0] is not None
+    assert [(call.this.name, len(call.expressions)) for call in roots[0].find_all(exp.Anonymous)] == [
+        ("to_char", 3),
+        ("now", 0),
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
 from postgate.validator.reading.lexer import Token
-from postgate.validator.reading.places import placed
+from postgate.validator.reading.places import TextError
 
 _Item = TypeVar("_Item")
 
@@ -14,17 +14,8 @@ _Item = TypeVar("_Item")
 _NONE = Token("", "", "", 0, 0)
 
 
-class GrammarError(Exception):
-    """The text is not a statement of the grammar.
-
-    Attributes:
-        message: what is wrong, with the line and column.
-        offset: where, in characters.
-    """
-
-    def __init__(self, message: str, sql: str, offset: int) -> None:
-        super().__init__(placed(message, sql, offset))
-        self.offset = offset
+class GrammarError(TextError):
+    """The text is not a statement of the grammar."""
 
 
 class Cursor:

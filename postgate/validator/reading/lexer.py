@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple, NoReturn
 
 from postgate.validator.limits import DEFAULT, TextLimits
-from postgate.validator.reading.places import placed
+from postgate.validator.reading.places import TextError
 from postgate.validator.reading.strings import EscapeError, unescape_backslashes, unescape_unicode
 
 _IDENTIFIER_BYTES = 63
@@ -61,17 +61,8 @@ _PUNCTUATION = frozenset("()[],.;:")
 _PREFIXED = {"b": ("BCONST", _BIT_STRING), "x": ("XCONST", _BIT_STRING), "e": ("SCONST", _ESCAPE_STRING)}
 
 
-class LexError(Exception):
-    """The text is not made of PostgreSQL's tokens.
-
-    Attributes:
-        message: what is wrong, with the line and column.
-        offset: where, in characters.
-    """
-
-    def __init__(self, message: str, sql: str, offset: int) -> None:
-        super().__init__(placed(message, sql, offset))
-        self.offset = offset
+class LexError(TextError):
+    """The text is not made of PostgreSQL's tokens."""
 
 
 class Token(NamedTuple):

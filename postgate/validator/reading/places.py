@@ -7,3 +7,15 @@ def placed(message: str, sql: str, offset: int | None) -> str:
         return message
     line_start = sql.rfind("\n", 0, offset) + 1
     return f"{message} (line {sql.count(chr(10), 0, offset) + 1}, column {offset - line_start + 1})"
+
+
+class TextError(Exception):
+    """A text is refused at a place in it; the message ends with the line and column.
+
+    Attributes:
+        offset: the place, in characters.
+    """
+
+    def __init__(self, message: str, sql: str, offset: int) -> None:
+        super().__init__(placed(message, sql, offset))
+        self.offset = offset
