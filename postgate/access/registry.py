@@ -40,6 +40,8 @@ class Access:
 
     Attributes:
         dedicated: the backend of a dedicated database; None where the database is a schema of the shared one.
+        definitions: the version of all that the tenant's statements may name, "" where nobody tells when it changes.
+            It is a part of `version`. What is remembered of a statement is kept under it.
     """
 
     token_id: str
@@ -49,6 +51,7 @@ class Access:
     max_rows: int
     limits: DatabaseLimits
     dedicated: Backend | None
+    definitions: str
 
 
 class Registry:
@@ -85,7 +88,7 @@ def _access(row: list[str], token_hash: str) -> Access:
     # The comparison takes the same time wherever the hashes differ.
     if not row or not hmac.compare_digest(row[1], token_hash):
         raise Unauthorized()
-    token_id, _, operations, version, database_id, backend_type, schema, conninfo, max_rows, *limits = row
+    token_id, _, operations, version, database_id, backend_type, schema, conninfo, max_rows, *limits, definitions = row
     if not database_id:
         raise DatabaseNotFound()
     is_dedicated = backend_type == "dedicated"
@@ -97,4 +100,5 @@ def _access(row: list[str], token_hash: str) -> Access:
         max_rows=int(max_rows),
         limits=DatabaseLimits(int(limits[0]) if limits[0] else None, int(limits[1]), int(limits[2])),
         dedicated=Backend(database_id, conninfo) if is_dedicated else None,
+        definitions=definitions,
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from postgate.access.registry import Access
 from postgate.config import Config
 from postgate.executor.attempts import Attempt
 from postgate.executor.checks import Checks
 from postgate.executor.job import Job, Prologue, Step
-from postgate.executor.parameters import TypesKey, dump, type_of, types_of
+from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
 from postgate.executor.prologue import prologue
-from postgate.postgres.catalog import LOOK_UP_MS, Catalog
+from postgate.postgres.catalog import LOOK_UP_MS, learn
 from postgate.postgres.connection import Connection
 from postgate.postgres.pipeline import Command, Pipeline
 from postgate.postgres.pools import Pools
@@ -21,12 +21,9 @@ from postgate.results import Format
 from postgate.results.rows import ResultLimits, Rows
 from postgate.sql_files import read_sql
 
-# Only these have plans that are worth keeping.
-PLANNED_KINDS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
-# Bytes and characters. Longer texts are mostly bulk inserts that never come again.
-MAX_PREPARED = 8_192
-MAX_DESCRIBED = 8_192
-_MAX_DESCRIPTIONS = 4_096
+# Characters. Longer texts are mostly bulk inserts that never come again.
+MAX_REMEMBERED = 8_192
+_MAX_STATEMENTS = 4_096
 _MAX_PROLOGUES = 10_000
 _ADOPT = read_sql("executor", "adopt")
 
@@ -38,12 +35,13 @@ class Executor:
         self._pools = pools
         self._timeout_ms = config.statement_timeout_ms
         self._max_bytes = config.max_result_bytes
-        self._catalog = Catalog()
         self._checks = Checks(pools)
         # By (token's hash, version, what is defined): a change of the token or the database makes another version.
         self._prologues: Remembered[tuple[str, str, str], Prologue] = Remembered(_MAX_PROLOGUES)
-        # Made stale by a change of a column's type: a value that does not fit is asked for again (attempts.RETRIES).
-        self._parameter_types: Remembered[TypesKey, list[Type | None]] = Remembered(_MAX_DESCRIPTIONS)
+        # What the server infers for list parameters, and for which placeholders it can infer nothing. A definition
+        # makes another version, and so another key; where nobody tells when definitions change, nothing is remembered.
+        self._types: Remembered[tuple[StatementKey, tuple[int, ...]], list[Type | None]] = Remembered(_MAX_STATEMENTS)
+        self._untyped: Remembered[StatementKey, frozenset[int]] = Remembered(_MAX_STATEMENTS)
 
     def run(self, access: Access, steps: Sequence[Step], attempt: Attempt, answer: Format) -> list[Rows]:
         """The result of each statement; the transaction has ended.
@@ -65,8 +63,10 @@ class Executor:
                 self._adopt(connection, job)
             for rows in results:
                 if rows.unknown_types:
-                    self._catalog.learn(connection, job.backend.key, rows.unknown_types)
+                    learn(connection, rows.unknown_types)
                 rows.end()
+        if attempt.untyped:
+            self._remember_untyped(job, attempt.untyped)
         return results
 
     def _job(self, access: Access, steps: Sequence[Step]) -> Job:
@@ -86,12 +86,11 @@ class Executor:
         # Everything else ends with Sync in the same write, which is one round trip.
         holds = not job.repeatable and any(step.facts.returns_rows for step in job.steps)
         limits = ResultLimits(job.access.max_rows, self._max_bytes)
-        results = [Rows(answer, job.backend.key, self._catalog, limits) for _ in commands]
+        results = [Rows(answer, connection.types, limits) for _ in commands]
         with Pipeline(connection, job.prologue.limit_ms, job.repeatable) as pipeline:
-            opening = job.prologue.command
-            pipeline.send(opening, opening.sql if attempt.uses_plans else None, is_own=True)
-            for step, command in zip(job.steps, commands, strict=True):
-                pipeline.send(command, _plan_key(job, step, command) if attempt.uses_plans else None)
+            pipeline.send_own(job.prologue.command, attempt.prepares)
+            for command in commands:
+                pipeline.send(command)
             if holds:
                 pipeline.flush()
             else:
@@ -108,44 +107,50 @@ class Executor:
 
     def _command(self, job: Job, step: Step, attempt: Attempt) -> Command:
         """The statement with its parameters as the server takes them."""
-        params, untyped = step.statement.params, step.facts.untyped
-        types: tuple[int, ...] = ()
-        if attempt.uses_json_types:
-            types = tuple(type_of(value) for value in params)
-        elif untyped:
-            types = types_of(params, untyped)
+        params, sql = step.statement.params, step.statement.sql
+        key = StatementKey(job.access.tenant.schema, job.access.definitions, sql)
+        untyped = step.facts.untyped | attempt.untyped | (self._untyped.get(key) or frozenset())
+        types: list[int] = types_of(params, untyped) if untyped else []
         if any(isinstance(value, list) for value in params):
-            targets = self._target_types(job, step, types, attempt)
-            parameters = [dump(value, type_) for value, type_ in zip(params, targets, strict=True)]
+            types = types or [INFERRED] * len(params)
+            targets = self._target_types(job, key, types, attempt)
+            for position, value in enumerate(params):
+                if isinstance(value, list) and not types[position] and (target := targets[position]) is not None:
+                    # The text is made for this type, so it must be no other one when the statement runs.
+                    types[position] = target.oid
+            parameters = [dump(value, target) for value, target in zip(params, targets, strict=True)]
         else:
             parameters = [value.encode() if isinstance(value, str) else dump(value) for value in params]
-        return Command(step.statement.sql.encode(), parameters, types)
+        return Command(sql.encode(), parameters, types)
 
-    def _target_types(self, job: Job, step: Step, told_types: tuple[int, ...], attempt: Attempt) -> list[Type | None]:
-        """What the server takes each parameter for: the text of a list depends on it."""
-        params, sql = step.statement.params, step.statement.sql
-        if told_types and all(oid for value, oid in zip(params, told_types, strict=True) if isinstance(value, list)):
-            return [None] * len(params)
-        key = TypesKey(job.backend.key, job.access.tenant.schema, sql, told_types)
-        targets = None if attempt.describes_again else self._parameter_types.get(key)
+    def _target_types(self, job: Job, key: StatementKey, types: list[int], attempt: Attempt) -> list[Type | None]:
+        """What the server takes each parameter for, when it is told these types: the text of a list depends on it."""
+        remembered_key = (key, tuple(types))
+        targets = None if attempt.describes_again else self._types.get(remembered_key)
         attempt.used_remembered_types |= targets is not None
         if targets is None:
-            targets = self._describe(job, Command(sql.encode(), (), told_types))
-            if len(sql) <= MAX_DESCRIBED:
-                self._parameter_types.put(key, targets)
+            targets = self._describe(job, Command(key.sql.encode(), (), types))
+            if key.definitions and len(key.sql) <= MAX_REMEMBERED:
+                self._types.put(remembered_key, targets)
         return targets
+
+    def _remember_untyped(self, job: Job, numbers: frozenset[int]) -> None:
+        (step,) = job.steps
+        key = StatementKey(job.access.tenant.schema, job.access.definitions, step.statement.sql)
+        if key.definitions and len(key.sql) <= MAX_REMEMBERED:
+            self._untyped.put(key, numbers | (self._untyped.get(key) or frozenset()))
 
     def _describe(self, job: Job, command: Command) -> list[Type | None]:
         """The types that the server infers for the parameters; nothing is run."""
         with self._pools.connection(job.backend) as connection:
             with Pipeline(connection, job.prologue.limit_ms, repeatable=True) as pipeline:
-                pipeline.send(job.prologue.command, is_own=True)
+                pipeline.send_own(job.prologue.command)
                 pipeline.describe(command)
                 pipeline.commit()
                 pipeline.result()
                 oids = pipeline.described()
                 pipeline.finish()
-            types = self._catalog.learn(connection, job.backend.key, oids)
+            types = learn(connection, oids)
         return [types.get(oid) for oid in oids]
 
     def _adopt(self, connection: Connection, job: Job) -> None:
@@ -153,13 +158,3 @@ class Executor:
         if job.access.dedicated is None:
             with Pipeline(connection, LOOK_UP_MS) as pipeline:
                 pipeline.query(Command(_ADOPT, [job.access.token_hash.encode()], [TEXT]))
-
-
-def _plan_key(job: Job, step: Step, command: Command) -> Hashable:
-    """What a prepared statement is good for: any role of the tenant, as privileges are checked each time it runs.
-
-    The schema stands for the search_path, by which PostgreSQL has found the relations of the text.
-    """
-    if step.facts.kind not in PLANNED_KINDS or step.facts.defines or len(command.sql) > MAX_PREPARED:
-        return None
-    return (command.sql, job.access.tenant.schema, command.types)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,22 +14,16 @@ from postgate.errors import StatementRefused
 from postgate.executor.failures import public
 from postgate.executor.prologue import STALE_LOOK_UP
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
-from postgate.postgres.prepared import Prepared
+from postgate.postgres.pipeline import POOLERS_SESSION
 
-# A token that changes faster than it can be looked up is being rewritten all the time.
+# A token that changes faster than it can be looked up, or a schema that is defined anew all the time.
 _MAX_LOOK_UPS = 5
-# SQLSTATEs by which a prepared plan fails after a table has changed: 42 (missing names, other types), 0A (the result's
-# type changed), and those of values that do not fit the types that were.
-_OUTDATED_PLAN = (
-    "42",
-    "0A",
-    str(errors.InvalidTextRepresentation.sqlstate),
-    str(errors.NumericValueOutOfRange.sqlstate),
-    str(errors.InvalidDatetimeFormat.sqlstate),
-    str(errors.DatetimeFieldOverflow.sqlstate),
-)
-# No such statement, or one of that name already: a pooler gives the connection another session each time.
-_POOLERS_SESSION = (errors.InvalidSqlStatementName.sqlstate, errors.DuplicatePreparedStatement.sqlstate)
+# PostgreSQL names one placeholder at a time, so each costs a round trip, once for a text.
+_MAX_UNTYPED = 100
+# SQLSTATE classes: access rule violation (types that do not fit), internal error (a type that is gone).
+_MISFITS = ("42", "XX")
+# "could not determine data type of parameter $1", in whatever language the server speaks.
+_PLACEHOLDER = re.compile(r"\$(\d{1,5})")
 
 
 @dataclass(slots=True)
@@ -37,23 +32,19 @@ class Attempt:
 
     Attributes:
         looks_up_again: ask the database who the token is, whatever is remembered.
-        uses_json_types: tell the server the JSON types of all parameters, in place of letting it infer them.
         describes_again: ask the server for the types of list parameters, whatever is remembered.
-        uses_plans: run what is prepared on the connection, and prepare.
+        untyped: the placeholders that the server has named because it can infer no type for them.
+        prepares: run prologues as they are prepared on the connection.
         used_remembered_look_up, used_remembered_types: what this try took from memory.
-        suspect: what was prepared on the connection where the last try failed, if its plan may have been outdated; and
-            `suspicion`, the SQLSTATE.
         tried: how often each reason has been used.
     """
 
     looks_up_again: bool = False
-    uses_json_types: bool = False
     describes_again: bool = False
-    uses_plans: bool = True
+    untyped: frozenset[int] = frozenset()
+    prepares: bool = True
     used_remembered_look_up: bool = False
     used_remembered_types: bool = False
-    suspect: Prepared | None = None
-    suspicion: str = ""
     tried: dict[str, int] = field(default_factory=dict)
 
     def after(self, failure: Exception) -> Attempt:
@@ -63,22 +54,15 @@ class Attempt:
             PostgateError: there is none; what the client is told.
             Exception: there is none, and it is no failure that a client could do anything about.
         """
-        self.settle(failure)
         for retry in RETRIES:
             times = self.tried.get(retry.reason, 0)
             if times < retry.times and retry.applies(failure, self):
                 changed = dataclasses.replace(self, tried={**self.tried, retry.reason: times + 1})
-                changed.looks_up_again = changed.describes_again = False
+                changed.looks_up_again = changed.describes_again = changed.used_remembered_types = False
                 retry.change(changed, failure)
                 return changed
         told = public(failure)
         raise told from (failure if told is not failure else failure.__cause__)
-
-    def settle(self, failure: Exception | None = None) -> None:
-        """Where the text itself ended otherwise than its plan, the plan was outdated: let nobody meet it again."""
-        if self.suspect is not None:
-            self.suspect.is_outdated |= getattr(failure, "sqlstate", None) != self.suspicion
-            self.suspect = None
 
 
 class Retry(NamedTuple):
@@ -99,23 +83,18 @@ def _stale_look_up(failure: Exception, _: Attempt) -> bool:
 
 
 def _poolers_session(failure: Exception, _: Attempt) -> bool:
-    return isinstance(failure, ServerError) and failure.sqlstate in _POOLERS_SESSION
+    return isinstance(failure, CommandRefused) and failure.sqlstate in POOLERS_SESSION
 
 
-def _outdated_plan(failure: Exception, _: Attempt) -> bool:
-    return isinstance(failure, ServerError) and failure.is_reused and failure.sqlstate.startswith(_OUTDATED_PLAN)
+def _outdated_types(failure: Exception, attempt: Attempt) -> bool:
+    """A definition that was under way while the request came: what the server was told of the types fits no longer, so
+    that the statement has failed and stored nothing."""
+    return isinstance(failure, ServerError) and failure.sqlstate.startswith(_MISFITS) and attempt.used_remembered_types
 
 
-def _outdated_type(failure: Exception, attempt: Attempt) -> bool:
-    return (
-        isinstance(failure, ServerError)
-        and failure.sqlstate == errors.InvalidTextRepresentation.sqlstate
-        and attempt.used_remembered_types
-    )
-
-
-def _untyped_parameter(failure: Exception, _: Attempt) -> bool:
-    return isinstance(failure, ServerError) and failure.sqlstate == errors.IndeterminateDatatype.sqlstate
+def _untyped_placeholder(failure: Exception, attempt: Attempt) -> bool:
+    number = _named_placeholder(failure)
+    return number is not None and number not in attempt.untyped
 
 
 def _dead_connection(failure: Exception, _: Attempt) -> bool:
@@ -126,37 +105,37 @@ def _look_up_again(attempt: Attempt, _: Exception) -> None:
     attempt.looks_up_again = True
 
 
-def _send_the_text_itself(attempt: Attempt, failure: Exception) -> None:
-    attempt.uses_plans = False
-    if isinstance(failure, ServerError):
-        attempt.suspect, attempt.suspicion = failure.prepared, failure.sqlstate
-
-
-def _prepare_no_more(attempt: Attempt, failure: Exception) -> None:
-    attempt.uses_plans = False
-    if isinstance(failure, ServerError):
-        failure.prepared.disable()
+def _prepare_no_more(attempt: Attempt, _: Exception) -> None:
+    attempt.prepares = False
 
 
 def _describe_again(attempt: Attempt, _: Exception) -> None:
     attempt.describes_again = True
 
 
-def _give_json_types(attempt: Attempt, _: Exception) -> None:
-    attempt.uses_json_types = True
+def _give_its_json_type(attempt: Attempt, failure: Exception) -> None:
+    number = _named_placeholder(failure)
+    if number is not None:
+        attempt.untyped |= {number}
 
 
 def _take_another(_: Attempt, __: Exception) -> None:
     """The pool closes the dead connection as it is given back."""
 
 
+def _named_placeholder(failure: Exception) -> int | None:
+    if not isinstance(failure, ServerError) or failure.sqlstate != errors.IndeterminateDatatype.sqlstate:
+        return None
+    number = _PLACEHOLDER.search(failure.message)
+    return int(number[1]) if number else None
+
+
 RETRIES = (
     Retry("refused by a remembered look-up", _refused_by_remembered_look_up, _look_up_again),
     Retry("stale look-up", _stale_look_up, _look_up_again, times=_MAX_LOOK_UPS - 1),
     Retry("pooler's session", _poolers_session, _prepare_no_more),
-    Retry("outdated plan", _outdated_plan, _send_the_text_itself),
-    Retry("outdated type of a list", _outdated_type, _describe_again),
-    Retry("untyped parameter", _untyped_parameter, _give_json_types),
+    Retry("untyped placeholder", _untyped_placeholder, _give_its_json_type, times=_MAX_UNTYPED),
+    Retry("outdated types", _outdated_types, _describe_again),
     Retry("dead connection", _dead_connection, _take_another),
 )
 

@@ -12,7 +12,7 @@ from postgate.postgres.types import TEXT
 from postgate.remembered import Remembered
 from postgate.sql_files import read_sql
 
-# How long an extension that is made may go unnoticed.
+# How long an extension that is made may go unnoticed where nobody tells when definitions change.
 _EXTENSIONS_S = 10.0
 _MAX_SCHEMAS = 10_000
 _FOREIGN_FUNCTIONS = read_sql("executor", "foreign_functions")
@@ -24,8 +24,11 @@ class Checks:
 
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
-        # By (the backend's key, schema). Made stale by CREATE EXTENSION, which nobody tells us of.
-        self._extension_functions: Remembered[tuple[str, str], frozenset[str]] = Remembered(_MAX_SCHEMAS, _EXTENSIONS_S)
+        # By (the backend's key, schema, version of the definitions): CREATE EXTENSION makes another version. On a
+        # dedicated database, where there is none, an entry is asked for again after some seconds.
+        self._extension_functions: Remembered[tuple[str, str, str], frozenset[str]] = Remembered(
+            _MAX_SCHEMAS, _EXTENSIONS_S
+        )
 
     def check(self, job: Job) -> None:
         """Refuse functions that are not the tenant's own, which it may call, nor built in, which the validator judges.
@@ -47,8 +50,9 @@ class Checks:
 
     def _check_fields(self, job: Job, fields: frozenset[str]) -> None:
         """x.f is a call of f where x has no such column, so f must not be an extension's function."""
-        key = (job.backend.key, job.access.tenant.schema)
-        names = self._extension_functions.recent(key)
+        key = (job.backend.key, job.access.tenant.schema, job.access.definitions)
+        remembered = self._extension_functions
+        names = remembered.get(key) if job.access.definitions else remembered.recent(key)
         if names is None:
             rows = self._ask(job, Command(_EXTENSION_FUNCTIONS, [_schema(job)], [TEXT]))
             names = frozenset((name or b"").decode() for (name,) in rows)

@@ -16,13 +16,12 @@ _MAX_DIMENSIONS = 6
 _MIN_INT8, _MAX_INT8 = -(2**63), 2**63 - 1
 
 
-class TypesKey(NamedTuple):
-    """What the types depend on that the server infers for parameters; `told_types` are those that it is told."""
+class StatementKey(NamedTuple):
+    """What the types of a statement's parameters depend on: its text, and the definitions that its names find."""
 
-    backend: str
     schema: str
+    definitions: str
     sql: str
-    told_types: tuple[int, ...]
 
 
 def type_of(value: Any) -> int:
@@ -34,13 +33,12 @@ def type_of(value: Any) -> int:
     return JSONB if isinstance(value, list | dict) else TEXT
 
 
-def types_of(params: Sequence[Any], untyped: Iterable[int]) -> tuple[int, ...]:
-    """The types to tell the server: its own inference, save for the untyped placeholders with a value."""
+def types_of(params: Sequence[Any], untyped: Iterable[int]) -> list[int]:
+    """The types to tell the server: its own inference, save for the untyped placeholders."""
     types = [INFERRED] * len(params)
-    for position in untyped:
-        if params[position - 1] is not None:
-            types[position - 1] = type_of(params[position - 1])
-    return tuple(types)
+    for number in untyped:
+        types[number - 1] = type_of(params[number - 1])
+    return types
 
 
 def dump(value: Any, target: Type | None = None) -> bytes | None:

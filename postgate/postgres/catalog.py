@@ -1,4 +1,4 @@
-"""The types that a server has besides the built-in ones, asked for once."""
+"""The types that a server has besides the built-in ones, asked for once by each connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from postgate.postgres.connection import Connection
 from postgate.postgres.pipeline import Command, Pipeline
 from postgate.postgres.types import BUILT_IN, Type
-from postgate.remembered import Remembered
 from postgate.sql_files import read_sql
 
 LOOK_UP_MS = 10_000
@@ -15,34 +14,23 @@ _MAX_TYPES = 10_000
 _TYPES = read_sql("postgres", "types")
 
 
-class Catalog:
-    """The types of each backend.
+def learn(connection: Connection, oids: Iterable[int]) -> dict[int, Type]:
+    """All of these types, those that are not known yet by asking the server; an oid of 0 stands for no type.
 
-    Attributes:
-        learned: by (the backend's key, oid). PostgreSQL gives the number of a dropped type to another one only after
-            its counter has gone round, so an entry is taken to hold for the life of the process.
+    A type that is gone again by then is shown as text.
     """
-
-    def __init__(self) -> None:
-        self.learned: Remembered[tuple[str, int], Type] = Remembered(_MAX_TYPES)
-
-    def get(self, backend: str, oid: int) -> Type | None:
-        """The type, None when the backend has not been asked for it."""
-        return BUILT_IN.get(oid) or self.learned.get((backend, oid))
-
-    def learn(self, connection: Connection, backend: str, oids: Iterable[int]) -> dict[int, Type]:
-        """All of these types, those that are not known yet by asking the backend.
-
-        A type that is gone again by then is shown as text.
-        """
-        unknown = {oid for oid in oids if oid and self.get(backend, oid) is None}
-        if unknown:
-            rows = _look_up(connection, unknown)
-            elements = self.learn(connection, backend, {element for _, _, element, _ in rows})
-            types = {asked: Type(oid, elements.get(element), delimiter) for asked, oid, element, delimiter in rows}
-            for oid in unknown:
-                self.learned.put((backend, oid), types.get(oid, Type(oid)))
-        return {oid: self.get(backend, oid) or Type(oid) for oid in oids if oid}
+    named = {oid for oid in oids if oid}
+    unknown = {oid for oid in named if oid not in BUILT_IN and oid not in connection.types}
+    if unknown:
+        rows = _look_up(connection, unknown)
+        elements = learn(connection, {element for _, _, element, _ in rows})
+        if len(connection.types) > _MAX_TYPES:
+            connection.types.clear()
+        connection.types |= {oid: Type(oid) for oid in unknown}
+        connection.types |= {
+            asked: Type(oid, elements.get(element), delimiter) for asked, oid, element, delimiter in rows
+        }
+    return {oid: BUILT_IN.get(oid) or connection.types.get(oid) or Type(oid) for oid in named}
 
 
 def _look_up(connection: Connection, oids: set[int]) -> list[tuple[int, int, int, bytes]]:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from postgate.config import Config
-from postgate.postgres.prepared import Prepared
+from postgate.postgres.types import Type
 
 SHARED = ""
 _OPTIONS = {
@@ -44,7 +44,10 @@ class Connection(psycopg.Connection[Any]):
 
     Attributes:
         is_stained: something may be left behind in the session, so nobody else may have it.
-        prepared: the statements that are prepared in it.
+        prepared: the name of each text of the gateway's own that is prepared in it; None where nothing can be.
+        types: the types of this database that are not built in, by their numbers. PostgreSQL gives the number of a
+            dropped type to another one only after its counter has gone round, and a database that is made anew has new
+            connections: so they are good for the life of the connection.
         opened_at, used_at: when it was opened and last given back (time.monotonic).
     """
 
@@ -52,7 +55,8 @@ class Connection(psycopg.Connection[Any]):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.prepared = Prepared()
+        self.prepared: dict[bytes, bytes] | None = {}
+        self.types: dict[int, Type] = {}
         self.opened_at = self.used_at = time.monotonic()
 
 

@@ -9,8 +9,6 @@ from psycopg.pq import DiagnosticField as Field
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
-    from postgate.postgres.prepared import Prepared
-
 _FIELDS = {
     Field.SQLSTATE: "sqlstate",
     Field.MESSAGE_DETAIL: "detail",
@@ -32,11 +30,9 @@ class ServerError(Exception):
         sqlstate: its five characters.
         fields: whatever else the server says, by the names of our error envelope.
         limit_ms: the time that the transaction had.
-        prepared: what is prepared on the connection.
-        is_reused: whether the statement ran as an earlier transaction has prepared it.
     """
 
-    def __init__(self, result: PGresult, limit_ms: int, prepared: Prepared, is_reused: bool) -> None:
+    def __init__(self, result: PGresult, limit_ms: int) -> None:
         self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))
         super().__init__(self.message)
         values = ((name, result.error_field(field)) for field, name in _FIELDS.items())
@@ -45,8 +41,6 @@ class ServerError(Exception):
         if "position" in self.fields:
             self.fields["position"] = int(str(self.fields["position"]))
         self.limit_ms = limit_ms
-        self.prepared = prepared
-        self.is_reused = is_reused
 
 
 class CommandRefused(ServerError):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import select
 import time
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
-from psycopg import pq
+from psycopg import errors, pq
 from psycopg.pq import ExecStatus
 
 from postgate.operations import DEFINITIONS, OBJECT_KINDS
@@ -50,6 +51,9 @@ TAGS_THAT_LEAVE_NOTHING = frozenset(
 # The SQLSTATE classes "connection exception" and "operator intervention: shutdown": the session ends with such an
 # error, and has no other result.
 GONE_CLASSES = ("08", "57P")
+# No such statement, or one of that name already: a pooler gives the connection another session each time, so that
+# nothing can be prepared on it.
+POOLERS_SESSION = (errors.InvalidSqlStatementName.sqlstate, errors.DuplicatePreparedStatement.sqlstate)
 # libpq gives this many nulls in a row only where it has nothing more: one ends each result, one each message.
 _MAX_SILENCES = 8
 
@@ -67,15 +71,12 @@ class _Sent(NamedTuple):
     """A command whose answer is still to come.
 
     Attributes:
-        key, new_name: what is prepared before it under which name, if anything.
-        is_reused: whether it runs what an earlier transaction has prepared.
         is_own: whether it is the gateway's own, and not a tenant's statement.
+        prepares: the text that is prepared before it, if any.
     """
 
-    key: Hashable = None
-    new_name: bytes | None = None
-    is_reused: bool = False
     is_own: bool = False
+    prepares: bytes = b""
 
 
 class Pipeline:
@@ -121,24 +122,33 @@ class Pipeline:
         if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
             self._connection.close()
 
-    def send(self, command: Command, key: Hashable = None, is_own: bool = False) -> None:
-        """Queue a command, the tenant's or the gateway's own.
+    def send(self, command: Command) -> None:
+        """Queue a tenant's statement.
 
-        What has the same key has the same text, types and search_path, and may be prepared.
+        It is never prepared: a prepared statement keeps the types of its parameters and the meaning of its constants
+        when a definition changes, and would store wrong values without an error.
         """
-        name = new_name = None
-        if key is not None:
-            prepared = self._connection.prepared
-            name = prepared.names.get(key)
-            new_name = prepared.new_name(key) if name is None else None
         with self._losing():
-            if new_name is not None:
-                self._pgconn.send_prepare(new_name, command.sql, param_types=command.types or None)
-            if name is None and new_name is None:
+            self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
+        self._sent.append(_Sent())
+
+    def send_own(self, command: Command, prepares: bool = False) -> None:
+        """Queue a command of the gateway's own; with `prepares` it is one that comes again and again, in the same words
+        and with the same types."""
+        prepared = self._connection.prepared
+        if not prepares or prepared is None:
+            with self._losing():
                 self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
-            else:
-                self._pgconn.send_query_prepared(name or new_name or b"", command.parameters)
-        self._sent.append(_Sent(key, new_name, name is not None, is_own))
+            self._sent.append(_Sent(is_own=True))
+            return
+        name = prepared.get(command.sql)
+        is_new = name is None
+        name = name or _name(command.sql)
+        with self._losing():
+            if is_new:
+                self._pgconn.send_prepare(name, command.sql, param_types=command.types or None)
+            self._pgconn.send_query_prepared(name, command.parameters)
+        self._sent.append(_Sent(is_own=True, prepares=command.sql if is_new else b""))
 
     def describe(self, command: Command) -> None:
         """Queue what asks for the types of the command's parameters; `described` reads the answer."""
@@ -178,7 +188,7 @@ class Pipeline:
             CommandRefused: the server refused it.
             ConnectionLost: the connection ended meanwhile.
         """
-        self.send(command, is_own=True)
+        self.send_own(command)
         self.commit()
         result = self.result()
         self.finish()
@@ -194,11 +204,12 @@ class Pipeline:
         """
         self._running = True
         self._current = sent = self._sent.popleft()
-        if sent.new_name is not None:
+        if sent.prepares:
             # Preparing has an answer of its own, before that of the statement.
             for _ in self._answers():
                 pass
-            self._connection.prepared.names[sent.key] = sent.new_name
+            if self._connection.prepared is not None:
+                self._connection.prepared[sent.prepares] = _name(sent.prepares)
         # libpq takes the mode for the one result that comes next, so it is asked for right before.
         if chunked and CHUNKED:
             self._pgconn.set_chunked_rows_mode(CHUNK_ROWS)
@@ -273,8 +284,9 @@ class Pipeline:
         raise self._lost()
 
     def _raise(self, result: PGresult) -> None:
-        kind = CommandRefused if self._current.is_own else ServerError
-        error = kind(result, self._limit_ms, self._connection.prepared, self._current.is_reused)
+        error = (CommandRefused if self._current.is_own else ServerError)(result, self._limit_ms)
+        if error.sqlstate in POOLERS_SESSION and self._current.is_own:
+            self._connection.prepared = None
         if not error.sqlstate or error.sqlstate.startswith(GONE_CLASSES):
             # Words of the server that come before its first answer say that it has not run anything.
             raise self._lost(refused=bool(error.sqlstate) and not self._begun)
@@ -325,3 +337,9 @@ class Pipeline:
             self._connection.cancel_safe(timeout=CANCEL_S)
         except psycopg.Error:
             raise self._lost() from None
+
+
+def _name(sql: bytes) -> bytes:
+    """The name of a prepared statement, made of its text: behind a pooler, where another client may have prepared
+    something on the same session, one name never means two statements."""
+    return b"pg_" + hashlib.sha256(sql).hexdigest().encode()[:32]

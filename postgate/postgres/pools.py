@@ -18,7 +18,6 @@ from postgate.conninfo import explain, is_malformed
 from postgate.errors import DatabaseNotFound, PostgateError, Unavailable
 from postgate.postgres.connection import SHARED, Backend, Connection, SuperuserLogin, connect
 from postgate.postgres.pipeline import Command, Pipeline, Row
-from postgate.postgres.prepared import MAX_STATEMENTS
 
 log = logging.getLogger(__name__)
 
@@ -245,8 +244,6 @@ def _is_reusable(connection: Connection, now: float) -> bool:
     return not (
         connection.closed
         or connection.is_stained
-        or len(connection.prepared.names) > MAX_STATEMENTS
-        or connection.prepared.is_outdated
         or connection.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE
         or now - connection.opened_at > _MAX_LIFETIME_S
     )
@@ -254,7 +251,7 @@ def _is_reusable(connection: Connection, now: float) -> bool:
 
 def _is_alive(connection: Connection) -> bool:
     """Whether an idle connection has nothing to say: its last words or its end make the socket readable."""
-    if connection.closed or connection.prepared.is_outdated:
+    if connection.closed:
         return False
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)

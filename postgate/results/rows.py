@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postgate.errors import ParseError, ResultTooLarge, RowLimitExceeded
-from postgate.postgres.catalog import Catalog
 from postgate.postgres.types import BUILT_IN, Type
 from postgate.results import Column, Format
 
@@ -32,10 +32,13 @@ class Rows:
         count: the rows that came, or that were changed.
     """
 
-    def __init__(self, answer: Format, backend: str, catalog: Catalog, limits: ResultLimits) -> None:
+    def __init__(self, answer: Format, learned: Mapping[int, Type], limits: ResultLimits) -> None:
+        """
+        Args:
+            learned: the types of the connection that are not built in, as far as they have been looked up.
+        """
         self._answer = answer
-        self._backend = backend
-        self._catalog = catalog
+        self._learned = learned
         self._limits = limits
         self._bytes = 0
         self._kept: list[PGresult] = []
@@ -96,8 +99,7 @@ class Rows:
         return oids
 
     def _types(self, oids: list[int]) -> list[Type | None]:
-        learned = self._catalog.learned
-        return [BUILT_IN.get(oid) or learned.get((self._backend, oid)) for oid in oids]
+        return [BUILT_IN.get(oid) or self._learned.get(oid) for oid in oids]
 
     def _begin(self, types: list[Type | None]) -> None:
         columns = [Column(name, type_ or Type(0)) for name, type_ in zip(self._names, types, strict=True)]

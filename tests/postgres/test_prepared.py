@@ -1,10 +1,8 @@
-"""Statements that stay prepared on a connection, while what they name changes under them."""
+"""What is sent again and again while what it names changes; and sessions that are not what they were."""
 
 import psycopg
 import pytest
 from support.service import Service
-
-from postgate.postgres.prepared import Prepared
 
 READ = "SELECT * FROM t WHERE a = $1"
 CHANGES = {
@@ -126,6 +124,6 @@ def test_a_session_where_others_have_prepared_the_same(service: Service) -> None
     for _ in range(4):
         assert service.query("SELECT $1::int AS v", 1, token=tenant.token).rows == [{"v": 1}]
     with pools.connection(pools.shared) as connection:
-        connection.prepared = Prepared()
+        connection.prepared = {}
     for _ in range(4):
         assert service.query("SELECT $1::int AS v", 1, token=tenant.token).rows == [{"v": 1}]

@@ -125,7 +125,9 @@ def take_down_the_database_wall(service: Service) -> None:
     service.execute(
         """CREATE OR REPLACE FUNCTION postgate_internal.enter(
             p_token_hash text, p_version text, p_timeout_ms integer, p_operation text) RETURNS void LANGUAGE plpgsql
-        AS 'BEGIN PERFORM postgate_internal.enter($1, $2, $3); END'"""
+        AS $$ BEGIN
+            PERFORM postgate_internal.enter($1, split_part($2, ':', 1) || ':' || split_part($2, ':', 2), $3);
+        END $$"""
     )
 
 

@@ -1,5 +1,6 @@
 -- Opens the tenant's sandbox for the rest of the transaction, or raises and so keeps the statement from running.
--- p_version is what the look-up of the token saw: any change of the token or the database since then raises PX409.
+-- p_version is what the look-up of the token saw: any change of the token, the database or the definitions that its
+-- statements may use raises PX409. Workers of the previous revision do not know of definitions.
 -- p_operation is CREATE, ALTER or DROP where the statement changes what there is, CREATE AS where it also runs a query,
 -- else ''. Such a statement runs as the owner of the tenant's relations if the token has the operation; every other one,
 -- and a query, as the role that has the privileges of the token's operations and no more.
@@ -15,6 +16,8 @@ DECLARE
 BEGIN
     SELECT
         t.xmin::pg_catalog.text OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) d.xmin::pg_catalog.text AS version,
+        ':' OPERATOR(pg_catalog.||) coalesce(own.version::pg_catalog.text, '')
+            OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) coalesce(common.version::pg_catalog.text, '') AS definitions,
         t.expires_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() AS expired,
         t.allowed_operations AS operations,
         d.id,
@@ -26,6 +29,8 @@ BEGIN
     INTO entering
     FROM public.postgate_tokens AS t
     LEFT JOIN public.postgate_databases AS d ON d.id OPERATOR(pg_catalog.=) t.database_id
+    LEFT JOIN postgate_internal.definitions AS own ON own.schema_name OPERATOR(pg_catalog.=) d.schema_name::pg_catalog.text
+    LEFT JOIN postgate_internal.definitions AS common ON common.schema_name OPERATOR(pg_catalog.=) ''
     WHERE t.token_hash::pg_catalog.text OPERATOR(pg_catalog.=) p_token_hash;
 
     IF NOT FOUND OR entering.expired THEN
@@ -34,7 +39,9 @@ BEGIN
     IF entering.version IS NULL THEN
         RAISE EXCEPTION 'the database of the token is gone' USING ERRCODE = 'PX404';
     END IF;
-    IF p_version OPERATOR(pg_catalog.<>) entering.version OR p_version IS NULL THEN
+    IF p_version OPERATOR(pg_catalog.=) ANY (ARRAY[entering.version,
+        entering.version OPERATOR(pg_catalog.||) entering.definitions]) IS NOT TRUE
+    THEN
         RAISE EXCEPTION 'the token or its database has changed' USING ERRCODE = 'PX409';
     END IF;
     IF entering.schema IS NULL OR pg_catalog.to_regnamespace(entering.schema) IS NULL THEN

@@ -35,7 +35,9 @@ BEGIN
                 'CREATE VIEW', 'CREATE MATERIALIZED VIEW', 'CREATE SEQUENCE', 'CREATE TYPE', 'CREATE DOMAIN',
                 'CREATE FOREIGN TABLE', 'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW', 'ALTER SEQUENCE',
                 'ALTER TYPE', 'ALTER DOMAIN')$$),
-            ('check_drops', 'sql_drop')
+            ('check_drops', 'sql_drop'),
+            ('note_definition', 'ddl_command_end'),
+            ('note_drops', 'sql_drop')
         ) AS e (name, event)
         WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS t WHERE t.evtname = 'postgate_' || e.name)
     LOOP

@@ -6,35 +6,31 @@ from sqlglot import exp
 
 from postgate.validator.parsed import ParsedStatement
 
-_SET_OPERATIONS = (exp.Union, exp.Intersect, exp.Except)
-
 
 def collect_placeholders(statement: ParsedStatement) -> None:
-    """Collect the highest placeholder, and those that stand nowhere but as a whole output column.
+    """Collect the highest placeholder, and those that are nothing but a whole output column of the outermost SELECT.
 
-    PostgreSQL takes such a placeholder as text ("SELECT Output Columns" in the manual's chapter on type
-    conversion), so there the type of the JSON value decides.
+    PostgreSQL takes such a placeholder as text ("SELECT Output Columns" in the manual's chapter on type conversion), so
+    there the type of the JSON value decides; everywhere else PostgreSQL does.
     """
     uses: Counter[int] = Counter()
     bare_uses: Counter[int] = Counter()
     for placeholder in statement.nodes(exp.Placeholder):
         number = int(placeholder.this)
         uses[number] += 1
-        bare_uses[number] += _is_output_column(placeholder)
+        bare_uses[number] += _is_output_column(statement, placeholder)
     statement.placeholders = max(uses, default=0)
     statement.untyped = {number for number, count in uses.items() if bare_uses[number] == count}
 
 
-def _is_output_column(placeholder: exp.Placeholder) -> bool:
+def _is_output_column(statement: ParsedStatement, placeholder: exp.Placeholder) -> bool:
+    """Whether it stands as a whole output column of the outermost SELECT, where nothing else could give it a type."""
     node: exp.Expression = placeholder
     while isinstance(node.parent, exp.Paren | exp.Alias):
         node = node.parent
-    query = node.parent
-    if isinstance(query, exp.Tuple) and isinstance(query.parent, exp.Values):
-        query = query.parent
-        return not isinstance(query.parent, exp.Insert)
-    return (
-        isinstance(query, exp.Select)
-        and node.arg_key == "expressions"
-        and not isinstance(query.parent, (*_SET_OPERATIONS, exp.Insert))
-    )
+    root = statement.root.this if isinstance(statement.root, exp.Describe) else statement.root
+    while isinstance(root, exp.Subquery):
+        root = root.this
+    if not isinstance(root, exp.Select) or root.args.get("into") is not None:
+        return False
+    return node.parent is root and node.arg_key == "expressions"

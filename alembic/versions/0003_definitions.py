@@ -1,0 +1,38 @@
+"""Versions of what is defined, so that nothing remembered of a statement outlives the definitions it was made for.
+
+Workers of the previous revision go on serving with the version that they know: postgate_internal.enter takes both.
+"""
+
+from alembic import op
+
+from postgate.metadata.migrate import execute_file, execute_text, revision_sql
+
+revision = "0003"
+down_revision = "0002"
+
+NOTED_BY = ("note_schemas(text[])", "note_definition()", "note_drops()")
+CHANGED = ("harden", "admit", "enter")
+EVENT_TRIGGERS = ("postgate_note_definition", "postgate_note_drops")
+
+
+def upgrade() -> None:
+    bind = op.get_bind()
+    execute_file(bind, revision, "definitions")
+    for identity in NOTED_BY:
+        execute_file(bind, revision, identity.partition("(")[0])
+        execute_text(bind, f"REVOKE ALL ON FUNCTION postgate_internal.{identity} FROM PUBLIC")
+    for name in CHANGED:
+        execute_file(bind, revision, name)
+    execute_file(bind, revision, "gateways")
+
+
+def downgrade() -> None:
+    bind = op.get_bind()
+    for name in EVENT_TRIGGERS:
+        execute_text(bind, f"DROP EVENT TRIGGER IF EXISTS {name}")
+    for name in CHANGED:
+        # Replaced, not made anew: who may call them stays as it is.
+        execute_text(bind, revision_sql("0002", name).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+    for identity in reversed(NOTED_BY):
+        execute_text(bind, f"DROP FUNCTION postgate_internal.{identity}")
+    execute_text(bind, "DROP TABLE postgate_internal.definitions")
