@@ -13,6 +13,7 @@ from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
 from postgate.executor.prologue import prologue
 from postgate.postgres.catalog import LOOK_UP_MS, learn
 from postgate.postgres.connection import Connection
+from postgate.postgres.errors import ConnectionLost, ServerError
 from postgate.postgres.pipeline import Command, Pipeline
 from postgate.postgres.pools import Pools
 from postgate.postgres.types import TEXT, Type
@@ -26,6 +27,7 @@ MAX_REMEMBERED = 8_192
 _MAX_STATEMENTS = 4_096
 _MAX_PROLOGUES = 10_000
 _ADOPT = read_sql("executor", "adopt")
+_FORGET_SEQUENCES = Command(b"DISCARD SEQUENCES")
 
 
 class Executor:
@@ -47,24 +49,19 @@ class Executor:
         """The result of each statement; the transaction has ended.
 
         Raises:
-            ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told_types.
+            ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told.
             PostgateError: anything else that goes wrong.
         """
         job = self._job(access, steps)
         # Before anything of the tenant's runs: a function that is not its own could do what no wall has seen.
         for step in steps:
-            if step.facts.own_functions or step.facts.fields:
+            if step.facts.own_functions or step.facts.fields or step.facts.columns:
                 self._checks.check(job)
                 break
         commands = [self._command(job, step, attempt) for step in steps]
         with self._pools.connection(job.backend) as connection:
             results = self._converse(connection, job, commands, attempt, answer)
-            if any(step.facts.defines == "CREATE AS" and step.facts.kind == "EXPLAIN" for step in steps):
-                self._adopt(connection, job)
-            for rows in results:
-                if rows.unknown_types:
-                    learn(connection, rows.unknown_types)
-                rows.end()
+            self._complete(connection, job, results)
         if attempt.untyped:
             self._remember_untyped(job, attempt.untyped)
         return results
@@ -88,6 +85,9 @@ class Executor:
         limits = ResultLimits(job.access.max_rows, self._max_bytes)
         results = [Rows(answer, connection.types, limits) for _ in commands]
         with Pipeline(connection, job.prologue.limit_ms, job.repeatable) as pipeline:
+            if any(step.facts.reads_sequences or step.facts.own_functions for step in job.steps):
+                # What other requests have drawn on this connection is not this one's to see.
+                pipeline.send_own(_FORGET_SEQUENCES)
             pipeline.send_own(job.prologue.command, attempt.prepares)
             for command in commands:
                 pipeline.send(command)
@@ -96,7 +96,7 @@ class Executor:
             else:
                 pipeline.commit()
             # If the prologue raises, the server skips all that follows up to Sync: nothing has run.
-            pipeline.result()
+            pipeline.own_results()
             for rows in results:
                 for result in pipeline.results(chunked=True):
                     rows.add(result)
@@ -104,6 +104,19 @@ class Executor:
                 pipeline.commit()
             pipeline.finish()
         return results
+
+    def _complete(self, connection: Connection, job: Job, results: Sequence[Rows]) -> None:
+        """What is left to do when the transaction has ended."""
+        try:
+            if any(step.facts.defines == "CREATE AS" and step.facts.kind == "EXPLAIN" for step in job.steps):
+                self._adopt(connection, job)
+            for rows in results:
+                if rows.unknown_types:
+                    learn(connection, rows.unknown_types)
+                rows.end()
+        except (ServerError, ConnectionLost) as failure:
+            # What has been committed must not be run once more, whatever has gone wrong since.
+            raise ConnectionLost(repeatable=job.repeatable) from failure
 
     def _command(self, job: Job, step: Step, attempt: Attempt) -> Command:
         """The statement with its parameters as the server takes them."""

@@ -16,6 +16,7 @@ from postgate.sql_files import read_sql
 _EXTENSIONS_S = 10.0
 _MAX_SCHEMAS = 10_000
 _FOREIGN_FUNCTIONS = read_sql("executor", "foreign_functions")
+_MISSING_COLUMNS = read_sql("executor", "missing_columns")
 _EXTENSION_FUNCTIONS = read_sql("executor", "extension_functions")
 
 
@@ -42,6 +43,8 @@ class Checks:
                 self._check_own(job, step.facts.own_functions)
             if step.facts.fields:
                 self._check_fields(job, step.facts.fields)
+            if step.facts.columns:
+                self._check_columns(job, step.facts.columns)
 
     def _check_own(self, job: Job, names: frozenset[str]) -> None:
         rows = self._ask(job, Command(_FOREIGN_FUNCTIONS, [orjson.dumps(sorted(names)), _schema(job)], [TEXT, TEXT]))
@@ -59,6 +62,13 @@ class Checks:
             self._extension_functions.put(key, names)
         if called := fields & names:
             raise StatementRefused(f"Function {min(called)} is not allowed")
+
+    def _check_columns(self, job: Job, columns: frozenset[tuple[str, str]]) -> None:
+        """x.f is a column f of the relation x, and not a call of the function f, which no token allows."""
+        names = orjson.dumps(sorted(columns))
+        rows = self._ask(job, Command(_MISSING_COLUMNS, [names, _schema(job)], [TEXT, TEXT]))
+        if rows:
+            raise StatementRefused(f"Function {(rows[0][0] or b'').decode()} is not allowed")
 
     def _ask(self, job: Job, command: Command) -> list[Row]:
         return self._pools.query(job.backend, command, job.prologue.limit_ms)

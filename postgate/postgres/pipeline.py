@@ -224,6 +224,15 @@ class Pipeline:
             yield result
         self._running = False
 
+    def own_results(self) -> None:
+        """Read what the commands of our own have answered that were sent before the tenant's statement.
+
+        Raises:
+            CommandRefused: the server refused one of them.
+        """
+        while self._sent and self._sent[0].is_own:
+            self.result()
+
     def result(self) -> PGresult:
         """The only result of the next command."""
         (only,) = list(self.results())
@@ -253,7 +262,7 @@ class Pipeline:
         SET, LISTEN, PREPARE, DECLARE and the like need no privilege, so no role keeps a tenant from them; where the
         validator let one through, the next tenant on the connection would meet what it left.
         """
-        tag = result.command_status
+        tag = None if self._current.is_own else result.command_status
         if tag and tag.rstrip(b" 0123456789").decode() not in TAGS_THAT_LEAVE_NOTHING:
             self._connection.is_stained = True
 

@@ -19,9 +19,13 @@ class Objects:
         self._encoders: list[Encode] = []
         self._template = b""
         self._separator = b""
+        self._picked: list[int] | None = None
 
     def begin(self, columns: Sequence[Column]) -> bytes:
-        keys = [orjson.dumps(name.decode("utf-8", "backslashreplace")).replace(b"%", b"%%") for name, _ in columns]
+        # Of two columns of one name the last one wins, as in every driver that makes a dictionary of a row.
+        positions = {column.name: position for position, column in enumerate(columns)}
+        self._picked = list(positions.values()) if len(positions) < len(columns) else None
+        keys = [orjson.dumps(name.decode("utf-8", "backslashreplace")).replace(b"%", b"%%") for name in positions]
         self._template = b"{" + b",".join([key + b":%b" for key in keys]) + b"}"
         self._encoders = [SCALARS.get(column.type.oid) or encoder_of(column.type) for column in columns]
         self._separator = b""
@@ -32,6 +36,8 @@ class Objects:
         if not columns:
             return separator + b",".join([b"{}"] * count)
         encoded = [_encoded(column, encode) for column, encode in zip(columns, self._encoders, strict=True)]
+        if self._picked is not None:
+            encoded = [encoded[position] for position in self._picked]
         return separator + b",".join([self._template % row for row in zip(*encoded, strict=True)])
 
     def end(self, row_count: int) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postgate.errors import ParseError, ResultTooLarge, RowLimitExceeded
+from postgate.errors import ResultTooLarge, RowLimitExceeded
 from postgate.postgres.types import BUILT_IN, Type
 from postgate.results import Column, Format
 
@@ -52,7 +52,6 @@ class Rows:
         """Take a chunk of rows, or the tag of a command that has none.
 
         Raises:
-            ParseError: two columns have one name.
             RowLimitExceeded, ResultTooLarge: this chunk is over the limit.
         """
         if not result.nfields and not result.ntuples:
@@ -89,9 +88,6 @@ class Rows:
     def _describe(self, result: PGresult) -> list[int]:
         fields = range(result.nfields)
         self._names = [result.fname(field) or b"" for field in fields]
-        if len(set(self._names)) < len(self._names):
-            twice = next(name for name in self._names if self._names.count(name) > 1).decode("utf-8", "replace")
-            raise ParseError(f'two columns are named "{twice}"; give one of them an alias')
         oids = [result.ftype(field) for field in fields]
         types = self._types(oids)
         if None not in types:

@@ -25,7 +25,7 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
 def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:
     roots, tokens = parse(sql, limits)
     if not roots:
-        raise RuleError("the text has no statement")
+        raise RuleError("empty statement")
     if len(roots) > 1:
         raise RuleError("only one statement is allowed; send each one in a request of its own")
     return ParsedStatement(sql, roots[0], tokens)

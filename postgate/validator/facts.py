@@ -19,6 +19,9 @@ class Facts:
             tenant's own schema has them.
         qualifiers: each schema that a name is qualified with, and the offset where, if that is known.
         advances_sequence: whether the statement calls nextval, which INSERT or UPDATE allows.
+        reads_sequences: whether the statement asks what the session has drawn from a sequence.
+        columns: (relation, column) of each name that a function would have if it were no column; whoever runs the
+            statement must make sure that the tenant's relation has the column.
         placeholders: the highest placeholder number.
         defines: CREATE, ALTER or DROP when it changes what there is, CREATE AS when it also runs a query, else "".
         fields: every f of an x.f, which is a call where x has no column f; whoever runs the statement must make sure
@@ -35,6 +38,8 @@ class Facts:
     own_functions: frozenset[str] = frozenset()
     qualifiers: Mapping[str, int | None] = field(default_factory=dict)
     advances_sequence: bool = False
+    reads_sequences: bool = False
+    columns: frozenset[tuple[str, str]] = frozenset()
     placeholders: int = 0
     defines: str = ""
     fields: frozenset[str] = frozenset()

@@ -59,6 +59,8 @@ class ParsedStatement:
         self.own_functions: set[str] = set()
         self.qualifiers: dict[str, int | None] = {}
         self.advances_sequence = False
+        self.reads_sequences = False
+        self.columns: set[tuple[str, str]] = set()
         self.placeholders = 0
         self.defines = ""
         self.fields: set[str] = set()

@@ -9,6 +9,7 @@ import pytest
 from support.service import Service, Tenant, break_a_connection
 
 from postgate.executor import attempts
+from postgate.postgres.errors import ConnectionLost
 
 
 @pytest.fixture
@@ -104,6 +105,27 @@ def test_an_error_of_the_statement_is_tried_once(service: Service, reasons: list
     assert service.query("SELECT 1 / $1::int AS a", 0, token=tenant.token).json["sqlstate"] == "22012"
     assert service.query("SELECT pg_sleep(1)", token=service.token(tenant.id, "fresh")).code == "PARSE_ERROR"
     assert reasons == []
+
+
+@pytest.mark.parametrize("failure", [ConnectionLost(repeatable=True), RuntimeError("x")], ids=["lost", "fault"])
+def test_what_fails_after_the_commit_is_not_run_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """The types of the result are asked for when the transaction has ended."""
+    tenant = service.tenant()
+    for sql in ("CREATE TYPE mood AS ENUM ('a')", "CREATE TABLE t (m mood)"):
+        service.query(sql, token=tenant.token)
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("postgate.executor.learn", fail)
+    answer = service.query("INSERT INTO t VALUES ('a') RETURNING m", token=tenant.token)
+    assert answer.status == (503 if isinstance(failure, ConnectionLost) else 500)
+    assert answer.json.get("outcome") == ("unknown" if answer.status == 503 else None)
+    assert service.execute(f"SELECT count(*) FROM {tenant.schema}.t") == [(1,)]
+    # A reading one is: twice at most.
+    assert service.query("SELECT m FROM t", token=tenant.token).status == answer.status
 
 
 def test_a_token_that_changes_all_the_time_is_unavailable(service: Service, reasons: list[str]) -> None:

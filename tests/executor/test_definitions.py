@@ -198,3 +198,55 @@ def test_a_dedicated_database_remembers_nothing(service: Service, server: str, t
         ask("ALTER TABLE p ALTER COLUMN v TYPE text, ALTER COLUMN l TYPE jsonb USING NULL")
         ask("INSERT INTO p VALUES ($1, $2)", "007", [])
         assert ask("SELECT v, l FROM p WHERE v = $1", "007") == [{"v": "007", "l": []}]
+
+
+# What a tenant can define, change and drop; some of it takes objects along that have no schema of their own.
+OWN = """
+    CREATE TABLE own (id serial PRIMARY KEY, v text DEFAULT 'x', big text);
+    CREATE VIEW own_view AS SELECT v FROM own; CREATE TYPE own_type AS ENUM ('a');
+    CREATE DOMAIN own_domain AS int DEFAULT 1;
+    ALTER TABLE own ALTER COLUMN v DROP DEFAULT; ALTER TABLE own ALTER COLUMN v SET DEFAULT 'y';
+    ALTER TABLE own ADD CONSTRAINT short CHECK (length(v) < 9); ALTER TABLE own DROP CONSTRAINT short;
+    ALTER DOMAIN own_domain DROP DEFAULT; ALTER TYPE own_type ADD VALUE 'b'; CREATE INDEX ON own (v);
+    CREATE STATISTICS own_statistics ON id, v FROM own; DROP STATISTICS own_statistics;
+    CREATE MATERIALIZED VIEW own_m AS SELECT v FROM own; REFRESH MATERIALIZED VIEW own_m; DROP MATERIALIZED VIEW own_m;
+    COMMENT ON TABLE own IS 'x'; TRUNCATE own; CREATE TABLE own_copy AS SELECT * FROM own; DROP TABLE own_copy;
+    ALTER TABLE own DROP COLUMN big; DROP VIEW own_view; DROP TABLE own; DROP TYPE own_type; DROP DOMAIN own_domain
+"""
+
+
+def test_a_tenant_makes_nobody_elses_memory_stale(service: Service) -> None:
+    tenants = [service.tenant() for _ in range(3)]
+    versions = "SELECT schema_name, version::text FROM postgate_internal.definitions WHERE schema_name <> %s"
+    service.query("SELECT 1 AS a", token=tenants[0].token)
+    before = service.execute(versions, tenants[0].schema)
+    for statement in OWN.split(";"):
+        answer = service.query(statement, token=tenants[0].token)
+        assert answer.status == 200, (statement, answer.text)
+        assert service.execute(versions, tenants[0].schema) == before, statement
+    # Nor do tenants that come and go.
+    service.execute("SELECT delete_tenant_database(%s)", service.tenant().id)
+    service.execute("SELECT delete_tenant_database(%s)", tenants[2].id)
+    service.tenant()
+    assert {row for row in before if row[0] == ""} == {row for row in service.execute(versions, "-") if row[0] == ""}
+    schemas = [name for (name,) in service.execute("SELECT schema_name FROM postgate_internal.definitions")]
+    assert tenants[2].schema not in schemas
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TYPE common_type AS ENUM ('a')",
+        "CREATE CAST (text AS circle) WITH INOUT",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE EXTENSION vector",
+    ],
+)
+def test_what_every_tenant_may_use_makes_all_memory_stale(service: Service, sql: str) -> None:
+    version = "SELECT version::text FROM postgate_internal.definitions WHERE schema_name = ''"
+    before = service.execute(version)
+    try:
+        service.execute(sql)
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this server has no such extension")
+    assert service.execute(version) != before

@@ -65,10 +65,22 @@ def test_names_of_columns_come_out_as_they_are(shared_service: Service, name: st
     assert shared_service.query(f'SELECT 1 AS "{quoted}", 2 AS b').rows == [{name: 1, "b": 2}]
 
 
-def test_two_columns_of_one_name_are_refused(shared_service: Service) -> None:
-    answer = shared_service.query("SELECT 1 AS a, 2 AS b, 3 AS a")
-    assert (answer.status, answer.code) == (400, "PARSE_ERROR")
-    assert answer.json["error"] == 'Parse error: two columns are named "a"; give one of them an alias'
+@pytest.mark.parametrize(
+    ("sql", "text"),
+    [
+        ("SELECT 1 AS a, 2 AS b, 3 AS a", '{"rows":[{"a":3,"b":2}],"row_count":1}'),
+        ("SELECT 1 AS a, NULL AS a", '{"rows":[{"a":null}],"row_count":1}'),
+        ("SELECT 1, 2, 'x'", '{"rows":[{"?column?":"x"}],"row_count":1}'),
+        (
+            "SELECT * FROM (VALUES (1, 2)) AS x (id, n) JOIN (VALUES (3, 2)) AS y (id, n) ON x.n = y.n",
+            '{"rows":[{"id":3,"n":2}],"row_count":1}',
+        ),
+        ("SELECT 1 AS a, 2 AS a WHERE false", '{"rows":[],"row_count":0}'),
+    ],
+)
+def test_of_two_columns_of_one_name_the_last_one_wins(shared_service: Service, sql: str, text: str) -> None:
+    """As in the original, node-postgres, psycopg and Neon's driver."""
+    assert shared_service.query(sql).text == text
 
 
 def test_a_row_without_columns(shared_service: Service) -> None:

@@ -13,6 +13,8 @@ BEGIN
     PERFORM postgate_internal.note_schemas(array_agg(DISTINCT coalesce(o.schema_name, '')))
     FROM pg_event_trigger_dropped_objects() AS o
     WHERE NOT o.is_temporary AND o.object_type NOT IN ('schema', 'default acl', 'statistics object')
+        -- What goes with a table (its storage, rules, defaults) has no schema of its own, or pg_toast.
+        AND (o.schema_name <> 'pg_toast' OR o.schema_name IS NULL AND o.original)
         AND coalesce(o.schema_name, '') <> ALL (schemas)
     HAVING count(*) > 0;
 END

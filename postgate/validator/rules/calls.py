@@ -1,5 +1,7 @@
 """Which functions a statement calls: the built-in ones by an allow-list, the tenant's own by name."""
 
+from typing import NoReturn
+
 from sqlglot import exp
 
 from postgate.validator.lists.functions import (
@@ -11,6 +13,7 @@ from postgate.validator.lists.functions import (
 )
 from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import judge_name_literal
+from postgate.validator.rules.relations import column_owner
 from postgate.validator.rules.types import ALLOWED_TYPES, REFUSED_TYPES
 
 # Functions with a syntax of their own (manual, "SQL Syntax", "Function Calls" and the chapters of each); those that
@@ -35,16 +38,24 @@ _NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_se
 
 def judge_calls(statement: ParsedStatement) -> None:
     """Collect every call, and refuse what is neither an allowed built-in function nor possibly the tenant's own."""
+    sequences: dict[str, dict[str, exp.Expression]] = {name: {} for name in _NAME_FUNCTIONS}
     for call in statement.nodes(exp.Anonymous):
-        _judge_call(statement, call)
+        _judge_call(statement, call, sequences)
+    for sequence, asking in sequences["currval"].items():
+        # It tells what the session has drawn last, and the session had other clients before.
+        if sequence not in sequences["nextval"] and sequence not in sequences["setval"]:
+            statement.refuse("Function currval is not allowed: a request has no session; use RETURNING instead", asking)
+        statement.reads_sequences = True
     for column in statement.nodes(exp.Column):
         if column.args.get("table") is not None:
-            _judge_field(statement, column.this)
+            _judge_field(statement, column.this, column.args["table"])
     for dot in statement.nodes(exp.Dot):
         _judge_field(statement, dot.expression)
 
 
-def _judge_call(statement: ParsedStatement, call: exp.Anonymous) -> None:
+def _judge_call(
+    statement: ParsedStatement, call: exp.Anonymous, sequences: dict[str, dict[str, exp.Expression]]
+) -> None:
     name = call.this.name
     schema = _schema(call)
     statement.functions.add((schema, name))
@@ -59,6 +70,8 @@ def _judge_call(statement: ParsedStatement, call: exp.Anonymous) -> None:
             _refuse(statement, call, f"postgate_helpers.{name}")
     elif schema is None or schema == "pg_catalog":
         _judge_built_in(statement, call, schema, name)
+        if name in _NAME_FUNCTIONS:
+            sequences[name][_judge_name_argument(statement, call, name)] = call
     else:
         statement.qualify(schema, call)
         _take_own(statement, name)
@@ -66,9 +79,7 @@ def _judge_call(statement: ParsedStatement, call: exp.Anonymous) -> None:
 
 def _judge_built_in(statement: ParsedStatement, call: exp.Anonymous, schema: str | None, name: str) -> None:
     if name in ALLOWED_FUNCTIONS:
-        if name in _NAME_FUNCTIONS:
-            _judge_name_argument(statement, call, name)
-        elif name in SEARCH_FUNCTIONS and len(call.expressions) > 1:
+        if name in SEARCH_FUNCTIONS and len(call.expressions) > 1:
             _judge_configuration(statement, call.expressions[0], name)
     elif name in ALLOWED_TYPES and len(call.expressions) == 1:
         return  # a cast in the form of a call
@@ -85,19 +96,23 @@ def _take_own(statement: ParsedStatement, name: str) -> None:
     statement.writes = True  # nobody knows what its body does
 
 
-def _judge_name_argument(statement: ParsedStatement, call: exp.Anonymous, name: str) -> None:
+def _judge_name_argument(statement: ParsedStatement, call: exp.Anonymous, name: str) -> str:
+    """Which relation the call is about: its name, or for the sequence of a column what names that."""
     argument = call.expressions[0] if call.expressions else call
     if isinstance(argument, exp.Kwarg):
         argument = argument.expression
     while isinstance(argument, exp.Paren) or _casts_a_name(argument):
         argument = argument.this
-    if not (isinstance(argument, exp.Anonymous) and argument.this.name == "pg_get_serial_sequence"):
-        judge_name_literal(statement, argument, f"{name}()")
+    if isinstance(argument, exp.Anonymous) and argument.this.name == "pg_get_serial_sequence":
+        relation = " ".join(part.name for part in argument.expressions)
+    else:
+        relation = judge_name_literal(statement, argument, f"{name}()")
     if name == "nextval":
         statement.advances_sequence |= not _is_stored(statement)
     elif name == "setval":
         statement.operations.add("UPDATE")
         statement.writes = True
+    return relation
 
 
 def _judge_configuration(statement: ParsedStatement, argument: exp.Expression, name: str) -> None:
@@ -115,17 +130,23 @@ def _casts_a_name(node: exp.Expression) -> bool:
     return isinstance(node, exp.Cast) and node.to.args["kind"].name in ("regclass", "text")
 
 
-def _judge_field(statement: ParsedStatement, field: exp.Expression) -> None:
+def _judge_field(statement: ParsedStatement, field: exp.Expression, qualifier: exp.Expression | None = None) -> None:
     """PostgreSQL takes x.f as the call f(x) where x has no column f (manual, "Using Composite Types in Queries");
     tried: `SELECT t.pg_sleep FROM generate_series(1, 9) t` sleeps."""
     name = field.name
-    if isinstance(field, exp.Identifier) and (
-        name in REFUSED_FIELDS
-        or name.lstrip("_") in _NAMING_TYPES
-        or (name.lstrip("_").startswith("pg_") and name not in ALLOWED_FUNCTIONS)
-    ):
+    if not isinstance(field, exp.Identifier):
+        return
+    # An array type has the name of its element's with leading underscores.
+    bare = name.lstrip("_")
+    if bare in _NAMING_TYPES or (bare != name and bare.startswith("pg_")):
         _refuse(statement, field, name)
-    if isinstance(field, exp.Identifier) and name not in EXTENSION_FUNCTIONS:
+    if name in REFUSED_FIELDS or (name.startswith("pg_") and name not in ALLOWED_FUNCTIONS):
+        # A column of that name is no call; whether there is one, the database says before the statement runs.
+        relation = column_owner(statement, qualifier) if qualifier is not None else None
+        if relation is None:
+            _refuse(statement, field, name)
+        statement.columns.add((relation, name))
+    elif name not in EXTENSION_FUNCTIONS:
         statement.fields.add(name)
 
 
@@ -137,5 +158,5 @@ def _schema(call: exp.Anonymous) -> str | None:
     return None
 
 
-def _refuse(statement: ParsedStatement, node: exp.Expression, name: str) -> None:
+def _refuse(statement: ParsedStatement, node: exp.Expression, name: str) -> NoReturn:
     statement.refuse(f"Function {name} is not allowed", node)

@@ -21,8 +21,8 @@ def is_system_name(name: str) -> bool:
 
 def judge_name_literal(
     statement: ParsedStatement, node: exp.Expression | None, what: str, *, is_relation: bool = True
-) -> None:
-    """Take the relation (or other object) that a string names as one of the statement, or refuse.
+) -> str:
+    """Take the relation (or other object) that a string names as one of the statement, or refuse; its name.
 
     Only a literal can be judged before it runs: a parameter or an expression could name anything.
     """
@@ -32,13 +32,14 @@ def judge_name_literal(
         statement.refuse(f"{what} needs the name as a string literal", node)
     schema, name = _split(statement, node, what)
     if schema == "pg_catalog" and not is_relation:
-        return
+        return name
     if schema is not None:
         statement.qualify(schema, node)
     elif is_relation and is_system_name(name):
         statement.refuse(f'"{name}" is a system catalog and not accessible', node)
     if is_relation:
         statement.relations.add((schema, name))
+    return name
 
 
 def _split(statement: ParsedStatement, literal: exp.Literal, what: str) -> tuple[str | None, str]:

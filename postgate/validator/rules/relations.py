@@ -92,3 +92,22 @@ def _enter(node: exp.Expression, outer: Scope | None) -> Scope | None:
     if isinstance(node.parent, exp.With) and outer is not None and not node.parent.args.get("recursive"):
         return Scope(outer.names, node.index or 0, outer.outer)
     return outer
+
+
+def column_owner(statement: ParsedStatement, qualifier: exp.Expression) -> str | None:
+    """The relation whose column a name with this qualifier can only be, if PostgreSQL finds a column of that name.
+
+    None unless all that the statement calls by the qualifier is one relation, under the names that its columns have.
+    """
+    owners: set[str | None] = set()
+    for table in statement.nodes(exp.Table):
+        alias = table.args.get("alias")
+        is_relation = isinstance(table.this, exp.Identifier) and not is_cte(statement, table)
+        name = alias.name if alias is not None else table.this.name
+        if name == qualifier.name:
+            owners.add(table.this.name if is_relation and not (alias is not None and alias.columns) else None)
+    for alias in statement.nodes(exp.TableAlias):
+        # Of a query, a join, a function or a CTE, whose columns only PostgreSQL knows.
+        if alias.name == qualifier.name and not isinstance(alias.parent, exp.Table):
+            owners.add(None)
+    return owners.pop() if len(owners) == 1 else None
