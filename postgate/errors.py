@@ -157,10 +157,11 @@ class Unavailable(PostgateError):
 
 
 class Timeout(PostgateError):
-    """PostgreSQL has cancelled the statement."""
+    """The statement was cancelled; `outcome` is "unknown" when PostgreSQL has not confirmed that it undid a change."""
 
     code = "TIMEOUT"
     status = 504
 
-    def __init__(self, limit_ms: int) -> None:
-        super().__init__(f"Timeout: the statement was cancelled after {limit_ms / 1000:g} s")
+    def __init__(self, limit_ms: int, outcome: str | None = None) -> None:
+        fields = {"outcome": outcome} if outcome else None
+        super().__init__(f"Timeout: the statement was cancelled after {limit_ms / 1000:g} s", fields)

@@ -2,16 +2,21 @@
 
     python scripts/bench_validator.py
 
-The first table fills the largest allowed text with one construct each. The second shows the first judgement of a text,
-one that is remembered, and what PostgreSQL's own parser (pglast) takes for the text.
+The first table fills the largest allowed text with one construct each, and shows what it takes us to judge it and
+PostgreSQL to read it: its scanner and parser look at no interrupt, so nothing else bounds that time. The second shows
+the first judgement of a text, one that is remembered, and what PostgreSQL's own parser (pglast) takes for the text.
 """
 
 import gc
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pglast
+import psycopg
 
+from postgate import embedded
 from postgate.operations import OPERATIONS
 from postgate.server.gunicorn import settle_garbage_collection
 from postgate.validator import Facts, Tenant, TextLimits, Validator
@@ -119,15 +124,22 @@ def main() -> None:
     validator = Validator(limits)
     tenant = Tenant("mine", frozenset(OPERATIONS))
     print(f"Largest allowed text of each construct ({limits.steps} steps, {limits.characters} characters)\n")
-    print(f"{'construct':22}{'items':>9}{'kB':>8}{'ms':>8}  outcome")
-    worst = 0.0
-    for name, parts in CONSTRUCTS.items():
-        count, text = largest(parts, limits)
-        worst = max(worst, report(name, count, text, limits))
-    for name, (opening, inner, closing) in DEEP.items():
-        count = limits.nesting // 4
-        worst = max(worst, report(name, count, "SELECT " + opening * count + inner + closing * count, limits))
-    print(f"\nworst: {worst * 1000:.0f} ms\n")
+    print(f"{'construct':22}{'items':>9}{'kB':>8}{'ms':>8}{'PostgreSQL ms':>15}  outcome")
+    worst = worst_server = 0.0
+    texts = [(name, *largest(parts, limits)) for name, parts in CONSTRUCTS.items()]
+    count = limits.nesting // 4
+    texts += [
+        (name, count, f"SELECT {start * count}{inner}{end * count}") for name, (start, inner, end) in DEEP.items()
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="postgate-bench-", ignore_cleanup_errors=True) as directory,
+        embedded.running(Path(directory), durable=False) as conninfo,
+        psycopg.connect(conninfo, autocommit=True) as connection,
+    ):
+        for name, count, text in texts:
+            ours, server = report(name, count, text, limits, connection)
+            worst, worst_server = max(worst, ours), max(worst_server, server)
+    print(f"\nworst: {worst * 1000:.0f} ms, PostgreSQL {worst_server * 1000:.0f} ms\n")
     print(f"{'typical statement':62}{'cold us':>9}{'warm us':>9}{'pglast us':>11}")
     for sql in TYPICAL:
         cold = seconds(lambda sql=sql: analyse(sql), 200)
@@ -176,12 +188,15 @@ def built(parts: tuple[str, str, str, str], count: int) -> str:
     return opening + between.join(item.replace("#", str(number)) for number in range(count)) + closing
 
 
-def report(name: str, count: int, text: str, limits: TextLimits) -> float:
+def report(name: str, count: int, text: str, limits: TextLimits, connection: psycopg.Connection) -> tuple[float, float]:
+    """Print a line; the seconds that we and PostgreSQL take."""
     taken = min(seconds(lambda: analyse(text, limits)) for _ in range(ROUNDS))
     outcome = analyse(text, limits)
+    sent = (isinstance(outcome, Facts) and outcome.text) or text
+    server = min(seconds(lambda: connection.pgconn.prepare(b"", sent.encode())) for _ in range(ROUNDS))
     said = "accepted" if isinstance(outcome, Facts) else outcome.message[:60]
-    print(f"{name:22}{count:9}{len(text) / 1000:8.0f}{taken * 1000:8.0f}  {said}")
-    return taken
+    print(f"{name:22}{count:9}{len(text) / 1000:8.0f}{taken * 1000:8.0f}{server * 1000:15.0f}  {said}")
+    return taken, server
 
 
 def seconds(work: Callable[[], object], times: int = 1) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -12,6 +13,9 @@ from postgate.executor.job import Number, Request, Statement
 # What a later version gives a meaning must not be ignored by this one.
 RESERVED = ("queries", "query", "row_mode", "dry_run", "isolation", "read_only")
 MAX_PARAMETERS = 65_535
+# Each takes some hundred bytes when it is read, however short it is in the body.
+MAX_VALUES = 1_000_000
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def read(body: bytes) -> Request:
@@ -46,6 +50,9 @@ def _statement(members: dict[str, Any]) -> Statement:
 def _load(body: bytes) -> Any:
     if not body.strip():
         raise ParseError("the body is empty")
+    # Commas in strings are counted only where there are that many.
+    if body.count(b",") > MAX_VALUES and _STRING.sub(b"", body).count(b",") > MAX_VALUES:
+        raise ParseError(f"the body has more than {MAX_VALUES} values; send them in parts")
     try:
         return json.loads(
             body.decode(),

@@ -116,11 +116,11 @@ class Executor:
                 rows.end()
         except (ServerError, ConnectionLost) as failure:
             # What has been committed must not be run once more, whatever has gone wrong since.
-            raise ConnectionLost(repeatable=job.repeatable) from failure
+            raise ConnectionLost(job.repeatable, getattr(failure, "cancelled_after_ms", None)) from failure
 
     def _command(self, job: Job, step: Step, attempt: Attempt) -> Command:
         """The statement with its parameters as the server takes them."""
-        params, sql = step.statement.params, step.statement.sql
+        params, sql = step.statement.params, step.facts.text or step.statement.sql
         key = StatementKey(job.access.tenant.schema, job.access.definitions, sql)
         untyped = step.facts.untyped | attempt.untyped | (self._untyped.get(key) or frozenset())
         types: list[int] = types_of(params, untyped) if untyped else []
@@ -149,7 +149,8 @@ class Executor:
 
     def _remember_untyped(self, job: Job, numbers: frozenset[int]) -> None:
         (step,) = job.steps
-        key = StatementKey(job.access.tenant.schema, job.access.definitions, step.statement.sql)
+        sql = step.facts.text or step.statement.sql
+        key = StatementKey(job.access.tenant.schema, job.access.definitions, sql)
         if key.definitions and len(key.sql) <= MAX_REMEMBERED:
             self._untyped.put(key, numbers | (self._untyped.get(key) or frozenset()))
 

@@ -98,7 +98,8 @@ def _untyped_placeholder(failure: Exception, attempt: Attempt) -> bool:
 
 
 def _dead_connection(failure: Exception, _: Attempt) -> bool:
-    return isinstance(failure, ConnectionLost) and failure.repeatable
+    """Not one that we have cancelled: its backend may go on for long, and another one would do the same."""
+    return isinstance(failure, ConnectionLost) and failure.repeatable and failure.cancelled_after_ms is None
 
 
 def _look_up_again(attempt: Attempt, _: Exception) -> None:

@@ -24,12 +24,16 @@ _REFUSALS: Mapping[str | None, Callable[[], PostgateError]] = {
 # The SQLSTATE classes "syntax error or access rule violation" and "invalid schema name": functions or tables of ours
 # are missing.
 _NOT_MIGRATED = ("42", "3F")
+# The SQLSTATE class "insufficient resources": memory, disk, connections.
+_NO_RESOURCES = "53"
 
 
 def public(failure: Exception) -> Exception:
     """What the client is told; the failure itself where only the log may say it."""
     if isinstance(failure, ConnectionLost):
         outcome = None if failure.repeatable else "unknown"
+        if failure.cancelled_after_ms is not None:
+            return Timeout(failure.cancelled_after_ms, outcome)
         return Unavailable("the connection to the database was lost", outcome)
     if not isinstance(failure, ServerError):
         return failure
@@ -39,4 +43,6 @@ def public(failure: Exception) -> Exception:
         return DatabaseError(failure.message, failure.fields)
     if failure.sqlstate in _REFUSALS:
         return _REFUSALS[failure.sqlstate]()
+    if failure.sqlstate.startswith(_NO_RESOURCES):
+        return Unavailable("the database is out of resources")
     return Unavailable("the database is not migrated") if failure.sqlstate.startswith(_NOT_MIGRATED) else failure

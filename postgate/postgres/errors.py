@@ -9,6 +9,8 @@ from psycopg.pq import DiagnosticField as Field
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
+# Bytes.
+_MAX_TEXT = 8_192
 _FIELDS = {
     Field.SQLSTATE: "sqlstate",
     Field.MESSAGE_DETAIL: "detail",
@@ -53,12 +55,19 @@ class ConnectionLost(Exception):
     Attributes:
         repeatable: running it once more cannot do anything twice, because it only reads or surely nothing of it was
             committed.
+        cancelled_after_ms: the time of a transaction that we have cancelled and the server has not ended; None for any
+            other one. Its backend may go on for long, so it must not be given the same work in another one.
     """
 
-    def __init__(self, repeatable: bool) -> None:
+    def __init__(self, repeatable: bool, cancelled_after_ms: int | None = None) -> None:
         super().__init__("the connection to the database was lost")
         self.repeatable = repeatable
+        self.cancelled_after_ms = cancelled_after_ms
 
 
 def _text(value: bytes | None) -> str:
-    return "" if value is None else value.decode("utf-8", "replace")
+    """What the server says, cut: it can quote a whole value."""
+    if value is None:
+        return ""
+    text = value[:_MAX_TEXT].decode("utf-8", "replace")
+    return text if len(value) <= _MAX_TEXT else text + " [cut]"

@@ -302,7 +302,8 @@ class Pipeline:
         raise error
 
     def _lost(self, refused: bool = False) -> ConnectionLost:
-        return ConnectionLost(repeatable=self._repeatable or refused or not self._committing)
+        repeatable = self._repeatable or refused or not self._committing
+        return ConnectionLost(repeatable, self._limit_ms if self._cancelled else None)
 
     def _next(self) -> PGresult | None:
         while self._pgconn.is_busy():

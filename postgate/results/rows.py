@@ -68,7 +68,7 @@ class Rows:
             self._write(result)
         else:
             self._kept.append(result)
-            self._measure(sum(len(value) for column in _columns(result) for value in column if value))
+            self._measure(_size(_columns(result)))
 
     @property
     def unknown_types(self) -> list[int]:
@@ -103,7 +103,11 @@ class Rows:
         self.chunks.append(self._answer.begin(columns))
 
     def _write(self, result: PGresult) -> None:
-        chunk = self._answer.rows(_columns(result), result.ntuples)
+        columns = _columns(result)
+        # Before it is encoded, which takes the same memory again: no format makes much less of a value than its text.
+        if self._bytes + _size(columns) > self._limits.bytes:
+            raise ResultTooLarge(self._limits.bytes)
+        chunk = self._answer.rows(columns, result.ntuples)
         self._measure(len(chunk))
         self.chunks.append(chunk)
 
@@ -111,6 +115,10 @@ class Rows:
         self._bytes += size
         if self._bytes > self._limits.bytes:
             raise ResultTooLarge(self._limits.bytes)
+
+
+def _size(columns: list[list[bytes | None]]) -> int:
+    return sum(len(value) for column in columns for value in column if value)
 
 
 def _columns(result: PGresult) -> list[list[bytes | None]]:

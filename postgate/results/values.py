@@ -85,7 +85,11 @@ def _array_encoder(element: Encode, delimiter: bytes) -> Encode:
             value = value[bounds.end() :]
         if element is as_it_is and b'"' not in value and b"N" not in value:
             return value.translate(_BRACKETS)
-        return b"".join(map(piece, token.finditer(value)))
+        # One piece at a time: a list of them would take many times the memory of a long array.
+        encoded = bytearray()
+        for token_match in token.finditer(value):
+            encoded += piece(token_match)
+        return bytes(encoded)
 
     def piece(token_match: re.Match[bytes]) -> bytes:
         quoted, bare = token_match.groups()

@@ -5,7 +5,7 @@ from postgate.validator.facts import Facts, Refusal
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.limits import DEFAULT, TextLimits
 from postgate.validator.parsed import ParsedStatement, RuleError
-from postgate.validator.reading.lexer import LexError
+from postgate.validator.reading.lexer import LexError, without_comments
 from postgate.validator.rules import RULES
 
 
@@ -28,4 +28,6 @@ def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:
         raise RuleError("empty statement")
     if len(roots) > 1:
         raise RuleError("only one statement is allowed; send each one in a request of its own")
-    return ParsedStatement(sql, roots[0], tokens)
+    statement = ParsedStatement(sql, roots[0], tokens)
+    statement.text = without_comments(sql, limits)
+    return statement

@@ -11,6 +11,7 @@ class Facts:
     """What an allowed statement does, whoever the tenant is.
 
     Attributes:
+        text: the text as it is to be sent, without comments in it; "" where nobody has read it.
         kind: the statement's kind, such as "SELECT" or "CREATE TABLE".
         operations: every operation that it performs.
         relations: (schema or None, name) of each relation it names, without the names of CTEs.
@@ -31,6 +32,7 @@ class Facts:
         returns_rows: whether the statement has a result.
     """
 
+    text: str = ""
     kind: str = ""
     operations: frozenset[str] = frozenset()
     relations: frozenset[tuple[str | None, str]] = frozenset()

@@ -52,6 +52,7 @@ class ParsedStatement:
         self.root = root
         self.tokens = tokens
         # What `Facts` says of them; the rules fill them in.
+        self.text = ""
         self.kind = ""
         self.operations: set[str] = set()
         self.relations: set[tuple[str | None, str]] = set()

@@ -111,3 +111,37 @@ def test_a_number_of_a_million_digits(shared_service: Service) -> None:
     assert time.monotonic() - started < 5
     assert (answer.status, answer.code) == (500, "DATABASE_ERROR")
     assert json.loads(answer.text)["sqlstate"].startswith("22")
+
+
+def test_a_body_has_a_bounded_number_of_values(shared_service: Service) -> None:
+    many = b'{"sql": "SELECT 1", "params": [[' + b"1," * 1_000_000 + b"1]]}"
+    answer = shared_service.post(many)
+    assert (answer.code, "more than 1000000 values" in answer.text) == ("PARSE_ERROR", True)
+    # Commas in a string are no values.
+    text = 'x,\\"' * 700_000
+    assert shared_service.query("SELECT length($1) AS n", text + "," * 1_000_001).rows == [{"n": len(text) + 1_000_001}]
+
+
+def test_an_error_does_not_quote_a_whole_value(shared_service: Service) -> None:
+    answer = shared_service.query("SELECT repeat('x', 1000000)::int AS v")
+    assert answer.code == "DATABASE_ERROR"
+    assert len(answer.text) < 10_000
+    assert "[cut]" in answer.json["error"]
+
+
+@pytest.mark.parametrize("comments", ["/**/" * 100_000, "/*" * 50_000 + "*/" * 50_000, "/*" + "+*" * 200_000 + "*/"])
+def test_comments_cost_postgresql_nothing(shared_service: Service, comments: str) -> None:
+    """Its scanner takes minutes for these, and looks at no interrupt."""
+    assert shared_service.query(f"SELECT 1 AS a {comments}").rows == [{"a": 1}]
+    answer = shared_service.query(f"SELECT {comments} 1 / 0 AS a, nothing")
+    assert answer.json["position"] == len(f"SELECT {comments} 1 / 0 AS a, ") + 1
+
+
+@pytest.mark.parametrize("signs", ["+" * 300, "-+" * 200, "@" * 300])
+def test_operators_in_a_row_are_bounded(shared_service: Service, signs: str) -> None:
+    assert "characters of operators in a row" in shared_service.query(f"SELECT {signs} 1").json["error"]
+
+
+def test_a_long_array_is_encoded_piece_by_piece(shared_service: Service) -> None:
+    answer = shared_service.query("SELECT array_fill(''::text, ARRAY[300000]) AS v")
+    assert answer.rows == [{"v": [""] * 300_000}]

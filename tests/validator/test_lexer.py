@@ -13,7 +13,7 @@ from pglast.parser import ParseError, scan
 from support.paths import FIXTURES
 
 from postgate.validator.lists.keywords import BARE_LABEL, COL_NAME, KEYWORDS, RESERVED, TYPE_FUNC_NAME, UNRESERVED
-from postgate.validator.reading.lexer import LexError, Token, tokenize
+from postgate.validator.reading.lexer import LexError, Token, tokenize, without_comments
 
 Spans = list[tuple[str, int, int]]
 
@@ -248,3 +248,30 @@ def test_keywords() -> None:
     assert "between" in COL_NAME and "left" in TYPE_FUNC_NAME and "abort" in UNRESERVED
     assert len(UNRESERVED) + len(COL_NAME) + len(TYPE_FUNC_NAME) + len(RESERVED) == len(KEYWORDS)
     assert "select" in BARE_LABEL and "from" not in BARE_LABEL
+
+
+COMMENTED = [
+    "SELECT 1 -- a 'b\n + 2 /* x /* y */ z */ || 'c--d' /**/",
+    "select/**/1/*'*/,/*\n*/2",
+    "SELECT E'a' -- q\n 'b', '--', '/*', $a$ /* $a$, \"--\", a /* é😀 */ , b",
+    "/* only */ SELECT --\r 1",
+]
+
+
+@pytest.mark.parametrize("sql", [*COMMENTED, *CORPUS])
+def test_without_comments_every_token_stays_where_it_is(sql: str) -> None:
+    try:
+        tokens = tokenize(sql)
+    except LexError:
+        return
+    text = without_comments(sql)
+    assert len(text) == len(sql)
+    assert tokenize(text) == tokens
+    assert [at for at, char in enumerate(text) if char in "\n\r"] == [
+        at for at, char in enumerate(sql) if char in "\n\r"
+    ]
+
+
+@pytest.mark.parametrize("sql", COMMENTED)
+def test_a_text_without_comments_has_none(sql: str) -> None:
+    assert {token.name for token in scan(without_comments(sql))}.isdisjoint({"C_COMMENT"})

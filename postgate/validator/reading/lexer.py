@@ -31,8 +31,12 @@ _INTEGER = re.compile(r"0[xXoObB][0-9A-Fa-f_]+|[0-9_]+")
 _JUNK = re.compile(rf"[{_START}0-9$]")
 _PARAMETER = re.compile(r"\$([0-9]++)")
 _DOLLAR_TAG = re.compile(rf"\$(?:[{_START}][{_START}0-9]*+)?\$")
+_NOT_A_LINE_END = re.compile(r"[^\n\r]")
 # It ends where a comment begins.
 _OPERATOR = re.compile(r"(?:[~!@#^&|`?+*%<>=]|/(?!\*)|-(?!-))+")
+# PostgreSQL's scanner reads such a run to its end for each operator that it takes from it (scan.l, rule operator), and
+# looks at no interrupt meanwhile: in characters, far above the longest operator and any run that people write.
+_MAX_OPERATOR_RUN = 256
 # An operator may end in + or - only when it has one of these.
 _ENDS_FREELY = re.compile(r"[~!@#^&|`?%]")
 _PLAIN_STRING = re.compile(r"'([^']*+(?:''[^']*+)*)'(?!')")
@@ -103,6 +107,8 @@ class _Lexer:
         self.sql = sql
         self.max_steps = max_steps
         self.result: list[Token] = []
+        # Where each /* comment */ begins and ends.
+        self.comments: list[tuple[int, int]] = []
 
     def tokens(self) -> list[Token]:
         self._check_characters()
@@ -173,6 +179,7 @@ class _Lexer:
             depth += 1 if match[0] == "/*" else -1
             position = match.end()
             if depth == 0:
+                self.comments.append((start, position))
                 return position
         self._fail("unterminated /* comment", start)
 
@@ -317,6 +324,10 @@ class _Lexer:
         return self._add(kind, kind, start, start + len(kind))
 
     def _take_operator(self, text: str, start: int) -> int:
+        if len(text) > _MAX_OPERATOR_RUN:
+            self._fail(
+                f"more than {_MAX_OPERATOR_RUN} characters of operators in a row; put spaces between them", start
+            )
         signs = ""
         if text[-1] in "+-" and not _ENDS_FREELY.search(text):
             signs = text[len(text.rstrip("+-")) :]
@@ -352,3 +363,23 @@ def _cut(name: str) -> str:
         return name
     encoded = name.encode()
     return name if len(encoded) <= _IDENTIFIER_BYTES else encoded[:_IDENTIFIER_BYTES].decode(errors="ignore")
+
+
+def without_comments(sql: str, limits: TextLimits = DEFAULT) -> str:
+    """A text that `tokenize` takes, with a space for each character of a /* comment */, save for the ends of lines.
+
+    PostgreSQL's scanner reads such comments in quadratic time (each /* in one reads to the end of the run of operator
+    characters again) and looks at no interrupt meanwhile, so no timeout would end it. Every token stays where it is.
+    """
+    if "/*" not in sql:
+        return sql
+    lexer = _Lexer(sql, limits.steps)
+    lexer.tokens()
+    pieces = []
+    end = 0
+    for start, comment_end in lexer.comments:
+        # One after the beginning of a string is looked at twice, because UESCAPE could follow it.
+        if start >= end:
+            pieces += [sql[end:start], _NOT_A_LINE_END.sub(" ", sql[start:comment_end])]
+            end = comment_end
+    return "".join(pieces) + sql[end:]
