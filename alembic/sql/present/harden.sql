@@ -37,7 +37,8 @@ BEGIN
                 'ALTER TYPE', 'ALTER DOMAIN')$$),
             ('check_drops', 'sql_drop'),
             ('note_definition', 'ddl_command_end'),
-            ('note_drops', 'sql_drop')
+            ('note_drops', 'sql_drop'),
+            ('check_options', 'ddl_command_end')
         ) AS e (name, event)
         WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS t WHERE t.evtname = 'postgate_' || e.name)
     LOOP

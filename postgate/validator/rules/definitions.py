@@ -1,5 +1,7 @@
 """What a definition may name and set, beyond what its grammar says."""
 
+import math
+
 from sqlglot import exp
 
 from postgate.operations import TYPE_KINDS
@@ -7,37 +9,43 @@ from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import is_system_name
 from postgate.validator.rules.types import BUILT_IN_TYPES
 
-# Storage parameters, by the page of the manual that lists them; "toast" may stand before those of a table.
-_TABLE_PARAMETERS = """
-    fillfactor toast_tuple_target parallel_workers vacuum_index_cleanup vacuum_truncate
-    vacuum_max_eager_freeze_failure_rate
-    autovacuum_enabled autovacuum_vacuum_threshold autovacuum_vacuum_max_threshold autovacuum_vacuum_scale_factor
-    autovacuum_vacuum_insert_threshold autovacuum_vacuum_insert_scale_factor autovacuum_analyze_threshold
-    autovacuum_analyze_scale_factor autovacuum_vacuum_cost_delay autovacuum_vacuum_cost_limit
-    autovacuum_freeze_min_age autovacuum_freeze_max_age autovacuum_freeze_table_age
-    autovacuum_multixact_freeze_min_age autovacuum_multixact_freeze_max_age autovacuum_multixact_freeze_table_age
-"""
-_INDEX_PARAMETERS = """
-    deduplicate_items buffering fastupdate gin_pending_list_limit pages_per_range autosummarize
-    lists m ef_construction
-"""
-_OPERATOR_CLASS_PARAMETERS = "siglen numranges n_distinct_per_range false_positive_rate values_per_range"
-_COLUMN_PARAMETERS = "n_distinct n_distinct_inherited"
-_VIEW_PARAMETERS = "check_option security_barrier security_invoker"
-_PARAMETERS = frozenset(
-    " ".join(
-        (
-            _TABLE_PARAMETERS,
-            _INDEX_PARAMETERS,
-            _OPERATOR_CLASS_PARAMETERS,
-            _COLUMN_PARAMETERS,
-            _VIEW_PARAMETERS,
-        )
-    ).split()
+# Storage parameters with the values that a tenant may give them, by the pages of the manual that list them; "toast" may
+# stand before those of autovacuum. What turns autovacuum off, slows it or makes it work all the time is missing: its
+# few workers serve all tenants, and a table that is never frozen stops the whole server in the end.
+# postgate_internal.check_options has the same list.
+_SCALE = (0.01, 0.5)
+NUMBERS = {
+    # CREATE TABLE, "Storage Parameters"; fillfactor also of indexes.
+    "fillfactor": (10.0, 100.0),
+    "toast_tuple_target": (128.0, 8160.0),
+    "autovacuum_vacuum_scale_factor": _SCALE,
+    "autovacuum_vacuum_insert_scale_factor": _SCALE,
+    "autovacuum_analyze_scale_factor": _SCALE,
+    # CREATE INDEX, "Index Storage Parameters", and pgvector's.
+    "gin_pending_list_limit": (64.0, 65_536.0),
+    "pages_per_range": (1.0, 131_072.0),
+    "lists": (1.0, 32_768.0),
+    "m": (2.0, 100.0),
+    "ef_construction": (4.0, 1_000.0),
+    # Operator class parameters.
+    "siglen": (1.0, 2_024.0),
+    "numranges": (1.0, 252.0),
+    "n_distinct_per_range": (-1.0, 2_147_483_647.0),
+    "false_positive_rate": (0.0001, 0.25),
+    "values_per_range": (8.0, 256.0),
+    # ALTER TABLE ... ALTER COLUMN ... SET ( ... )
+    "n_distinct": (-1.0, 2_147_483_647.0),
+    "n_distinct_inherited": (-1.0, 2_147_483_647.0),
+}
+_WORDS = frozenset(
+    {"deduplicate_items", "buffering", "fastupdate", "autosummarize", "check_option", "security_barrier"}
 )
+_TRUE_ONLY = frozenset({"security_invoker"})
 _TRUE = frozenset({"true", "on", "yes", "1"})
-_INDEX_METHODS = frozenset({"btree", "hash", "gist", "gin", "spgist", "brin", "hnsw", "ivfflat"})
-_TABLE_METHODS = frozenset({"heap"})
+_INDEX_METHODS = frozenset({"btree", "hash", "gist", "gin", "brin", "hnsw", "ivfflat"})
+_TABLE_METHODS: frozenset[str] = frozenset()
+# Rows of statistics for a column; ANALYZE of every tenant's tables waits for the same workers.
+_MAX_STATISTICS_TARGET = 1_000
 _RENAMES = frozenset({"RENAME TO", "RENAME CONSTRAINT"})
 
 
@@ -50,9 +58,13 @@ def judge_definitions(statement: ParsedStatement) -> None:
         _judge_method(statement, index.args.get("using"), _INDEX_METHODS)
     for create in statement.nodes(exp.Create):
         _judge_method(statement, create.args.get("using"), _TABLE_METHODS)
+        if create.args["kind"] == "STATISTICS":
+            _judge_statistics(statement, create)
     for named in statement.nodes(exp.Index, exp.Constraint, exp.ColumnConstraint):
         _judge_new_name(statement, named.this)
     for action in statement.nodes(exp.Property):
+        if action.this.name == "SET STATISTICS":
+            _judge_statistics_target(statement, action)
         if action.this.name in _RENAMES:
             _judge_new_name(statement, action.args["to"])
     for change in statement.nodes(exp.Alter, exp.Drop, exp.Comment):
@@ -64,12 +76,38 @@ def _judge_parameter(statement: ParsedStatement, parameter: exp.Property) -> Non
     name = parameter.this.name
     namespace = parameter.args.get("namespace")
     value = parameter.args.get("value")
-    if namespace is not None and namespace.name != "toast":
+    if namespace is not None and (namespace.name != "toast" or not name.startswith("autovacuum_")):
         statement.refuse(f"Parameter {namespace.name}.{name} is not allowed", namespace)
-    if name not in _PARAMETERS:
+    if name not in NUMBERS and name not in _WORDS and name not in _TRUE_ONLY:
         statement.refuse(f"Parameter {name} is not allowed", parameter)
-    if name == "security_invoker" and value is not None and value.name.lower() not in _TRUE:
-        statement.refuse("security_invoker can only be true", parameter)
+    if name in _TRUE_ONLY and value is not None and value.name.lower() not in _TRUE:
+        statement.refuse(f"{name} can only be true", parameter)
+    if name in NUMBERS and value is not None:
+        least, most = NUMBERS[name]
+        if not least <= _number(value) <= most:
+            statement.refuse(f"Parameter {name} is allowed from {least:g} to {most:g}", parameter)
+
+
+def _number(value: exp.Expression) -> float:
+    """A number, with or without quotes, as PostgreSQL takes it for a parameter; else one that is in no range."""
+    sign = -1.0 if isinstance(value, exp.Neg) else 1.0
+    try:
+        return sign * float((value.this if isinstance(value, exp.Neg) else value).name)
+    except ValueError:
+        return math.nan
+
+
+def _judge_statistics(statement: ParsedStatement, create: exp.Create) -> None:
+    """Statistics over expressions run these in autovacuum's workers, without any limit."""
+    for column in create.expressions:
+        if not isinstance(column, exp.Column):
+            statement.refuse("statistics over expressions are not allowed; only over columns", column)
+
+
+def _judge_statistics_target(statement: ParsedStatement, action: exp.Property) -> None:
+    value = action.args.get("value")
+    if isinstance(value, exp.Literal) and int(value.name) > _MAX_STATISTICS_TARGET:
+        statement.refuse(f"a statistics target is at most {_MAX_STATISTICS_TARGET}", value)
 
 
 def _judge_method(statement: ParsedStatement, method: exp.Expression | None, allowed: frozenset[str]) -> None:
