@@ -8,6 +8,8 @@ import pytest
 from support.service import Service
 from support.values import TYPES, table, value_of
 
+from postgate.postgres import catalog
+
 ROWS = table("out.tsv")
 
 
@@ -99,3 +101,17 @@ def test_xml_where_the_server_has_it(service: Service) -> None:
     except psycopg.errors.FeatureNotSupported:
         pytest.skip("this server was built without xml")
     assert service.query("SELECT v FROM v").rows == [{"v": '<a b="c">d</a>'}]
+
+
+def test_types_on_types_are_looked_up_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = 150
+    domains = "".join(f"CREATE DOMAIN d{level + 1} AS d{level}[];" for level in range(levels))
+    service.execute(f"CREATE DOMAIN d0 AS text; {domains}")
+    service.execute(f"CREATE TABLE t (a d{levels}, b d3)")
+    service.execute("INSERT INTO t VALUES (NULL, ARRAY[ARRAY[ARRAY['x', 'y']::d1]::d2]::d3)")
+    asked: list[object] = []
+    look_up = catalog._look_up
+    monkeypatch.setattr(catalog, "_look_up", lambda *arguments: asked.append(arguments) or look_up(*arguments))
+    for _ in range(2):
+        assert service.query("SELECT a, b FROM t").rows == [{"a": None, "b": [[["x", "y"]]]}]
+    assert len(asked) == 1

@@ -148,3 +148,36 @@ def test_the_limits_are_those_that_are_given(limits: TextLimits, fits: str, sql:
     VALIDATOR.judge(sql, tenant)
     with pytest.raises(ParseError, match=message):
         Validator(limits).judge(sql, tenant)
+
+
+def _sets(number: int, tables: int = 1) -> str:
+    listed = ", ".join(f"(a{column})" for column in range(number))
+    return "SELECT 1 FROM t GROUP BY " + ", ".join([f"GROUPING SETS ({listed})"] * tables)
+
+
+def _copies(levels: int, words: str) -> str:
+    ctes = ", ".join(f"c{level + 1} AS {words} (SELECT * FROM c{level} AS a, c{level} AS b)" for level in range(levels))
+    return f"WITH c0 AS {words} (SELECT 1 AS x), {ctes} SELECT * FROM c{levels}"
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_much", "message"),
+    [
+        (_sets(1_000), _sets(1_001), "more than 1000 grouping sets"),
+        (_sets(10, 3), _sets(11, 3), "more than 1000 grouping sets"),
+        ("SELECT 1 FROM t GROUP BY CUBE (a, b, c, d, e, f, g, h, i, j, k, l)", _sets(16, 3), "grouping sets"),
+        (
+            " UNION ALL ".join(["SELECT 1 FROM t GROUP BY ROLLUP (a, b)"] * 100),
+            " UNION ALL ".join([_sets(100)] * 11),
+            "more than 1000 grouping sets",
+        ),
+        (_copies(12, "NOT MATERIALIZED"), _copies(14, "NOT MATERIALIZED"), "more than 10000 copies"),
+        (_copies(30, ""), _copies(30, "NOT MATERIALIZED"), "more than 10000 copies"),
+    ],
+    ids=["listed sets", "a product", "cube", "a sum", "copies", "materialized"],
+)
+def test_what_the_planner_takes_long_for_is_bounded(fits: str, too_much: str, message: str) -> None:
+    tenant = Tenant("tenant_a", OPERATIONS)
+    VALIDATOR.judge(fits, tenant)
+    with pytest.raises(ParseError, match=message):
+        VALIDATOR.judge(too_much, tenant)

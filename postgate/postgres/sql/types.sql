@@ -1,15 +1,15 @@
--- What stands under each of the types $1: the type that is no domain, and what that is an array of. A row has the oid
--- that was asked for, the type, its element and the element's delimiter; an oid that names no type has none.
-WITH RECURSIVE chain (asked, oid) AS (
-    SELECT o, o FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS o
-    UNION ALL
-    SELECT c.asked, t.typbasetype
-    FROM chain AS c JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) c.oid
-    WHERE t.typtype OPERATOR(pg_catalog.=) 'd'
+-- The types $1 and all that stand under them, up to 100 levels: a row has the type, what it is a domain over or 0, what it is
+-- an array of or 0, and what stands between the elements in its text.
+WITH RECURSIVE reached (oid, level) AS (
+    SELECT o, 0 FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS o
+    UNION
+    SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, r.level OPERATOR(pg_catalog.+) 1
+    FROM reached AS r JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) r.oid
+    WHERE r.level OPERATOR(pg_catalog.<) 100 AND (t.typtype OPERATOR(pg_catalog.=) 'd'
+        OR t.typsubscript OPERATOR(pg_catalog.=) 'pg_catalog.array_subscript_handler'::pg_catalog.regproc)
 )
-SELECT c.asked, t.oid, e.oid, e.typdelim
-FROM chain AS c
-JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) c.oid
+SELECT DISTINCT t.oid, t.typbasetype, e.oid, e.typdelim
+FROM reached AS r
+JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) r.oid
 LEFT JOIN pg_catalog.pg_type AS e ON e.oid OPERATOR(pg_catalog.=) t.typelem
     AND t.typsubscript OPERATOR(pg_catalog.=) 'pg_catalog.array_subscript_handler'::pg_catalog.regproc
-WHERE t.typtype OPERATOR(pg_catalog.<>) 'd'

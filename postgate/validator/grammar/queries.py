@@ -183,7 +183,8 @@ class Queries(Chapter):
         name = self.grammar.names.col_id()
         columns = self.grammar.names.column_names() if self.cursor.at_kind("(") else []
         self.cursor.expect("as")
-        if self.cursor.accept("not"):
+        copied = self.cursor.accept("not")
+        if copied:
             self.cursor.expect("materialized")
         else:
             self.cursor.accept("materialized")
@@ -193,7 +194,7 @@ class Queries(Chapter):
         self.cursor.ascend()
         self.cursor.expect_kind(")")
         alias = exp.TableAlias(this=name, columns=columns)
-        return exp.CTE(this=query, alias=alias, search=self._search_clause(), cycle=self._cycle_clause())
+        return exp.CTE(this=query, alias=alias, copied=copied, search=self._search_clause(), cycle=self._cycle_clause())
 
     def _search_clause(self) -> list[exp.Expression]:
         """SEARCH DEPTH | BREADTH FIRST BY columns SET column"""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.accounting import account_for_text
+from postgate.validator.rules.bounds import judge_bounds
 from postgate.validator.rules.calls import judge_calls
 from postgate.validator.rules.definitions import judge_definitions
 from postgate.validator.rules.nodes import judge_nodes
@@ -19,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     judge_nodes,
     collect_operations,
     judge_relations,
+    judge_bounds,
     judge_calls,
     judge_types,
     judge_references,
