@@ -66,7 +66,7 @@ class Service:
             access = self.registry.look_up(token_hash)
             self.usage.start()
         self.usage.used.add(access.token_id)
-        return access
+        return access if attempt.remembers else access.whatever_is_defined()
 
     def _judge(self, request: Request, outcomes: Sequence[Facts | Refusal], access: Access) -> list[Step]:
         steps = []

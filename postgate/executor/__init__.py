@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from postgate.access.registry import Access
 from postgate.config import Config
@@ -13,7 +14,7 @@ from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
 from postgate.executor.prologue import prologue
 from postgate.postgres.catalog import LOOK_UP_MS, learn
 from postgate.postgres.connection import Connection
-from postgate.postgres.errors import ConnectionLost, ServerError
+from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.pipeline import Command, Pipeline
 from postgate.postgres.pools import Pools
 from postgate.postgres.types import TEXT, Type
@@ -27,6 +28,7 @@ MAX_REMEMBERED = 8_192
 _MAX_STATEMENTS = 4_096
 _MAX_PROLOGUES = 10_000
 _ADOPT = read_sql("executor", "adopt")
+_ARRANGE = read_sql("executor", "arrange")
 _FORGET_SEQUENCES = Command(b"DISCARD SEQUENCES")
 
 
@@ -58,6 +60,8 @@ class Executor:
             if step.facts.own_functions or step.facts.fields or step.facts.columns:
                 self._checks.check(job)
                 break
+        if attempt.arranges_roles:
+            self._arrange_roles(job)
         commands = [self._command(job, step, attempt) for step in steps]
         with self._pools.connection(job.backend) as connection:
             results = self._converse(connection, job, commands, attempt, answer)
@@ -166,6 +170,12 @@ class Executor:
                 pipeline.finish()
             types = learn(connection, oids)
         return [types.get(oid) for oid in oids]
+
+    def _arrange_roles(self, job: Job) -> None:
+        command = Command(_ARRANGE, [job.access.token_hash.encode()], [TEXT])
+        # Where it fails, the prologue says once more that they are missing.
+        with suppress(CommandRefused):
+            self._pools.query(job.backend, command, LOOK_UP_MS)
 
     def _adopt(self, connection: Connection, job: Job) -> None:
         """No event trigger sees what EXPLAIN ANALYZE makes, so its owner is still the role that ran it."""

@@ -12,11 +12,11 @@ from psycopg import errors
 
 from postgate.errors import StatementRefused
 from postgate.executor.failures import public
-from postgate.executor.prologue import STALE_LOOK_UP
+from postgate.executor.prologue import NO_ROLES, STALE_LOOK_UP
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.pipeline import POOLERS_SESSION
 
-# A token that changes faster than it can be looked up, or a schema that is defined anew all the time.
+# A token that changes faster than it can be looked up is being rewritten all the time.
 _MAX_LOOK_UPS = 5
 # PostgreSQL names one placeholder at a time, so each costs a round trip, once for a text.
 _MAX_UNTYPED = 100
@@ -32,16 +32,20 @@ class Attempt:
 
     Attributes:
         looks_up_again: ask the database who the token is, whatever is remembered.
+        remembers: use what is remembered of the statement, for which no definition may be newer.
         describes_again: ask the server for the types of list parameters, whatever is remembered.
         untyped: the placeholders that the server has named because it can infer no type for them.
+        arranges_roles: have the database make the tenant's roles first.
         prepares: run prologues as they are prepared on the connection.
         used_remembered_look_up, used_remembered_types: what this try took from memory.
         tried: how often each reason has been used.
     """
 
     looks_up_again: bool = False
+    remembers: bool = True
     describes_again: bool = False
     untyped: frozenset[int] = frozenset()
+    arranges_roles: bool = False
     prepares: bool = True
     used_remembered_look_up: bool = False
     used_remembered_types: bool = False
@@ -58,6 +62,7 @@ class Attempt:
             times = self.tried.get(retry.reason, 0)
             if times < retry.times and retry.applies(failure, self):
                 changed = dataclasses.replace(self, tried={**self.tried, retry.reason: times + 1})
+                changed.arranges_roles = False
                 changed.looks_up_again = changed.describes_again = changed.used_remembered_types = False
                 retry.change(changed, failure)
                 return changed
@@ -82,6 +87,11 @@ def _stale_look_up(failure: Exception, _: Attempt) -> bool:
     return isinstance(failure, CommandRefused) and failure.sqlstate == STALE_LOOK_UP
 
 
+def _missing_roles(failure: Exception, _: Attempt) -> bool:
+    """They could not be made when the token was: its tenant has defined something at the same time."""
+    return isinstance(failure, CommandRefused) and failure.sqlstate == NO_ROLES
+
+
 def _poolers_session(failure: Exception, _: Attempt) -> bool:
     return isinstance(failure, CommandRefused) and failure.sqlstate in POOLERS_SESSION
 
@@ -104,6 +114,15 @@ def _dead_connection(failure: Exception, _: Attempt) -> bool:
 
 def _look_up_again(attempt: Attempt, _: Exception) -> None:
     attempt.looks_up_again = True
+
+
+def _remember_nothing(attempt: Attempt, _: Exception) -> None:
+    attempt.looks_up_again = True
+    attempt.remembers = False
+
+
+def _arrange_roles(attempt: Attempt, _: Exception) -> None:
+    attempt.arranges_roles = True
 
 
 def _prepare_no_more(attempt: Attempt, _: Exception) -> None:
@@ -133,7 +152,10 @@ def _named_placeholder(failure: Exception) -> int | None:
 
 RETRIES = (
     Retry("refused by a remembered look-up", _refused_by_remembered_look_up, _look_up_again),
-    Retry("stale look-up", _stale_look_up, _look_up_again, times=_MAX_LOOK_UPS - 1),
+    Retry("stale look-up", _stale_look_up, _look_up_again),
+    # Something is defined all the time, as a migration does: the look-up is stale again before it is used.
+    Retry("stale again", _stale_look_up, _remember_nothing, times=_MAX_LOOK_UPS - 2),
+    Retry("missing roles", _missing_roles, _arrange_roles),
     Retry("pooler's session", _poolers_session, _prepare_no_more),
     Retry("untyped placeholder", _untyped_placeholder, _give_its_json_type, times=_MAX_UNTYPED),
     Retry("outdated types", _outdated_types, _describe_again),

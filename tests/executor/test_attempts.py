@@ -40,6 +40,33 @@ def a_stale_look_up(service: Service, tenant: Tenant) -> None:
     assert service.query("SELECT 1 AS a UNION ALL SELECT 2", token=tenant.token).code == "ROW_LIMIT_EXCEEDED"
 
 
+def stale_again(service: Service, tenant: Tenant) -> None:
+    """Something is defined between each look-up and its use."""
+    assert service.query("SELECT 1 AS a", token=tenant.token).status == 200
+    assert service.app is not None
+    registry = service.app.extensions["postgate"].registry
+    look_up = registry.look_up
+
+    def late(token_hash: str) -> object:
+        access = look_up(token_hash)
+        service.execute(f"ALTER TABLE {tenant.schema}.t ALTER COLUMN a SET DEFAULT 1")
+        return access
+
+    registry.look_up = late
+    service.execute(f"ALTER TABLE {tenant.schema}.t ALTER COLUMN a SET DEFAULT 1")
+    assert service.query("SELECT $1 = ANY (list) AS v, $2::int[] AS w FROM t", 1, [2], token=tenant.token).rows == []
+
+
+def missing_roles(service: Service, tenant: Tenant) -> None:
+    """As when they could not be made with the token."""
+    with psycopg.connect(service.conninfo, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "UPDATE postgate_tokens SET allowed_operations = '{SELECT,DELETE}' WHERE database_id = %s", [tenant.id]
+        )
+    assert service.query("SELECT a FROM t", token=tenant.token).rows == []
+
+
 def a_session_of_a_pooler(service: Service, tenant: Tenant) -> None:
     for _ in range(3):
         assert service.query("SELECT $1::int AS a", 1, token=tenant.token).rows == [{"a": 1}]
@@ -76,6 +103,8 @@ def a_dead_connection(service: Service, tenant: Tenant) -> None:
 CASES: dict[str, Callable[[Service, Tenant], None]] = {
     "refused by a remembered look-up": refused_by_a_remembered_look_up,
     "stale look-up": a_stale_look_up,
+    "stale again": stale_again,
+    "missing roles": missing_roles,
     "pooler's session": a_session_of_a_pooler,
     "untyped placeholder": an_untyped_placeholder,
     "outdated types": outdated_types,
@@ -139,7 +168,7 @@ def test_a_token_that_changes_all_the_time_is_unavailable(service: Service, reas
     )
     answer = service.query("SELECT 1 AS a", token=tenant.token)
     assert (answer.status, answer.code) == (503, "UNAVAILABLE")
-    assert reasons == ["stale look-up"] * 4
+    assert reasons == ["stale look-up"] + ["stale again"] * 3
 
 
 def until_somebody_waits(service: Service) -> None:
