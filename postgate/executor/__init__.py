@@ -124,8 +124,8 @@ class Executor:
 
     def _command(self, job: Job, step: Step, attempt: Attempt) -> Command:
         """The statement with its parameters as the server takes them."""
-        params, sql = step.statement.params, step.facts.text or step.statement.sql
-        key = StatementKey(job.access.tenant.schema, job.access.definitions, sql)
+        params = step.statement.params
+        key = _key(job, step)
         untyped = step.facts.untyped | attempt.untyped | (self._untyped.get(key) or frozenset())
         types: list[int] = types_of(params, untyped) if untyped else []
         if any(isinstance(value, list) for value in params):
@@ -138,7 +138,7 @@ class Executor:
             parameters = [dump(value, target) for value, target in zip(params, targets, strict=True)]
         else:
             parameters = [value.encode() if isinstance(value, str) else dump(value) for value in params]
-        return Command(sql.encode(), parameters, types)
+        return Command(key.sql.encode(), parameters, types)
 
     def _target_types(self, job: Job, key: StatementKey, types: list[int], attempt: Attempt) -> list[Type | None]:
         """What the server takes each parameter for, when it is told these types: the text of a list depends on it."""
@@ -147,15 +147,14 @@ class Executor:
         attempt.used_remembered_types |= targets is not None
         if targets is None:
             targets = self._describe(job, Command(key.sql.encode(), (), types))
-            if key.definitions and len(key.sql) <= MAX_REMEMBERED:
+            if _may_remember(key):
                 self._types.put(remembered_key, targets)
         return targets
 
     def _remember_untyped(self, job: Job, numbers: frozenset[int]) -> None:
         (step,) = job.steps
-        sql = step.facts.text or step.statement.sql
-        key = StatementKey(job.access.tenant.schema, job.access.definitions, sql)
-        if key.definitions and len(key.sql) <= MAX_REMEMBERED:
+        key = _key(job, step)
+        if _may_remember(key):
             self._untyped.put(key, numbers | (self._untyped.get(key) or frozenset()))
 
     def _describe(self, job: Job, command: Command) -> list[Type | None]:
@@ -182,3 +181,11 @@ class Executor:
         if job.access.dedicated is None:
             with Pipeline(connection, LOOK_UP_MS) as pipeline:
                 pipeline.query(Command(_ADOPT, [job.access.token_hash.encode()], [TEXT]))
+
+
+def _key(job: Job, step: Step) -> StatementKey:
+    return StatementKey(job.access.tenant.schema, job.access.definitions, step.facts.text or step.statement.sql)
+
+
+def _may_remember(key: StatementKey) -> bool:
+    return bool(key.definitions) and len(key.sql) <= MAX_REMEMBERED

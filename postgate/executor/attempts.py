@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,11 +60,15 @@ class Attempt:
         for retry in RETRIES:
             times = self.tried.get(retry.reason, 0)
             if times < retry.times and retry.applies(failure, self):
-                changed = dataclasses.replace(self, tried={**self.tried, retry.reason: times + 1})
-                changed.arranges_roles = False
-                changed.looks_up_again = changed.describes_again = changed.used_remembered_types = False
-                retry.change(changed, failure)
-                return changed
+                # All else is for one try: what it is told to do differently, and what it notes.
+                following = Attempt(
+                    remembers=self.remembers,
+                    untyped=self.untyped,
+                    prepares=self.prepares,
+                    tried={**self.tried, retry.reason: times + 1},
+                )
+                retry.change(following, failure)
+                return following
         told = public(failure)
         raise told from (failure if told is not failure else failure.__cause__)
 

@@ -1,11 +1,11 @@
 """From a text to what it does: lexer, grammar, then every rule, once for each text."""
 
-from postgate.validator.dialect import parse
 from postgate.validator.facts import Facts, Refusal
 from postgate.validator.grammar.cursor import GrammarError
+from postgate.validator.grammar.statements import parse_tokens
 from postgate.validator.limits import DEFAULT, TextLimits
 from postgate.validator.parsed import ParsedStatement, RuleError
-from postgate.validator.reading.lexer import LexError, without_comments
+from postgate.validator.reading.lexer import LexError, read, without_comments
 from postgate.validator.rules import RULES
 
 
@@ -23,11 +23,12 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
 
 
 def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:
-    roots, tokens = parse(sql, limits)
+    reading = read(sql, limits)
+    roots = parse_tokens(reading.tokens, sql, limits.nesting)
     if not roots:
         raise RuleError("empty statement")
     if len(roots) > 1:
         raise RuleError("only one statement is allowed; send each one in a request of its own")
-    statement = ParsedStatement(sql, roots[0], tokens)
-    statement.text = without_comments(sql, limits)
+    statement = ParsedStatement(sql, roots[0], reading.tokens)
+    statement.text = without_comments(sql, reading.comments)
     return statement

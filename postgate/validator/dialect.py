@@ -1,6 +1,5 @@
 """sqlglot's postgres dialect, with PostgreSQL's own lexer and a grammar that loses nothing of what it reads."""
 
-import sys
 from typing import Any
 
 from sqlglot import exp
@@ -9,9 +8,6 @@ from sqlglot.dialects.postgres import Postgres
 from postgate.validator.grammar.statements import parse_tokens
 from postgate.validator.limits import DEFAULT, TextLimits
 from postgate.validator.reading.lexer import Token, tokenize
-
-# A level of nesting takes up to twenty frames of the interpreter; the nesting limit keeps far below this.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 
 
 class PostgateDialect(Postgres):

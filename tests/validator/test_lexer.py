@@ -12,8 +12,10 @@ from pglast import ast, parse_sql
 from pglast.parser import ParseError, scan
 from support.paths import FIXTURES
 
+from postgate.validator.analysis import analyse
+from postgate.validator.facts import Refusal
 from postgate.validator.lists.keywords import BARE_LABEL, COL_NAME, KEYWORDS, RESERVED, TYPE_FUNC_NAME, UNRESERVED
-from postgate.validator.reading.lexer import LexError, Token, tokenize, without_comments
+from postgate.validator.reading.lexer import LexError, Token, read, tokenize, without_comments
 
 Spans = list[tuple[str, int, int]]
 
@@ -261,10 +263,10 @@ COMMENTED = [
 @pytest.mark.parametrize("sql", [*COMMENTED, *CORPUS])
 def test_without_comments_every_token_stays_where_it_is(sql: str) -> None:
     try:
-        tokens = tokenize(sql)
+        tokens, comments = read(sql)
     except LexError:
         return
-    text = without_comments(sql)
+    text = without_comments(sql, comments)
     assert len(text) == len(sql)
     assert tokenize(text) == tokens
     assert [at for at, char in enumerate(text) if char in "\n\r"] == [
@@ -274,4 +276,12 @@ def test_without_comments_every_token_stays_where_it_is(sql: str) -> None:
 
 @pytest.mark.parametrize("sql", COMMENTED)
 def test_a_text_without_comments_has_none(sql: str) -> None:
-    assert {token.name for token in scan(without_comments(sql))}.isdisjoint({"C_COMMENT"})
+    assert {token.name for token in scan(without_comments(sql, read(sql).comments))}.isdisjoint({"C_COMMENT"})
+
+
+@pytest.mark.parametrize("string", ["'a'", "E'a'", "U&'a'", "B'1'", "X'1'", "$$a$$", "date 'a'"])
+@pytest.mark.parametrize("place", ["SELECT {}", "SELECT {} AS x", "SELECT f({})", "COMMENT ON TABLE t IS {}"])
+def test_a_comment_that_parts_two_strings_is_never_taken_out(string: str, place: str) -> None:
+    """Without it PostgreSQL would read them as one: no statement has two strings in a row."""
+    for parted in (f"{string} /* x */\n'b'", f"{string}\n/* x */ 'b'", f"{string} /*\n*/ 'b'"):
+        assert isinstance(analyse(place.format(parted)), Refusal)

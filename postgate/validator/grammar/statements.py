@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
@@ -29,6 +30,9 @@ from postgate.validator.grammar.types import Types
 from postgate.validator.grammar.user_types import UserTypes
 from postgate.validator.grammar.xml import Xml
 from postgate.validator.reading.lexer import Token
+
+# A level of nesting takes up to twenty frames of the interpreter; the nesting limit keeps far below this.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 
 _QUERIES = frozenset({"select", "values", "table", "with", "insert", "update", "delete", "merge"})
 _DEFINITIONS = frozenset({"create", "alter", "drop", "truncate", "comment", "refresh"})

@@ -89,8 +89,25 @@ class Token(NamedTuple):
     end: int
 
 
+class Reading(NamedTuple):
+    """What is in a text.
+
+    Attributes:
+        tokens: all tokens.
+        comments: where each /* comment */ begins and ends, in the order of the text; some are listed twice.
+    """
+
+    tokens: list[Token]
+    comments: list[tuple[int, int]]
+
+
 def tokenize(sql: str, limits: TextLimits = DEFAULT) -> list[Token]:
-    """All tokens of a text; takes time in proportion to its length, and stops at the limit.
+    """All tokens of a text; raises as `read` does."""
+    return read(sql, limits).tokens
+
+
+def read(sql: str, limits: TextLimits = DEFAULT) -> Reading:
+    """The tokens and comments of a text; takes time in proportion to its length, and stops at the limit.
 
     Raises:
         LexError: PostgreSQL's scanner would refuse the text, its supported versions do not agree on it, or reading it
@@ -99,7 +116,8 @@ def tokenize(sql: str, limits: TextLimits = DEFAULT) -> list[Token]:
     if len(sql) > limits.characters:
         message = f"the statement has more than {limits.characters} characters; send large values as parameters"
         raise LexError(message, sql, limits.characters)
-    return _Lexer(sql, limits.steps).tokens()
+    lexer = _Lexer(sql, limits.steps)
+    return Reading(lexer.tokens(), lexer.comments)
 
 
 class _Lexer:
@@ -107,7 +125,7 @@ class _Lexer:
         self.sql = sql
         self.max_steps = max_steps
         self.result: list[Token] = []
-        # Where each /* comment */ begins and ends.
+        # Where each begins and ends. One after a string is read twice, because UESCAPE could follow it.
         self.comments: list[tuple[int, int]] = []
 
     def tokens(self) -> list[Token]:
@@ -365,20 +383,15 @@ def _cut(name: str) -> str:
     return name if len(encoded) <= _IDENTIFIER_BYTES else encoded[:_IDENTIFIER_BYTES].decode(errors="ignore")
 
 
-def without_comments(sql: str, limits: TextLimits = DEFAULT) -> str:
-    """A text that `tokenize` takes, with a space for each character of a /* comment */, save for the ends of lines.
+def without_comments(sql: str, comments: list[tuple[int, int]]) -> str:
+    """A text with a space for each character of its comments, as `read` tells them, save for the ends of lines.
 
     PostgreSQL's scanner reads such comments in quadratic time (each /* in one reads to the end of the run of operator
     characters again) and looks at no interrupt meanwhile, so no timeout would end it. Every token stays where it is.
     """
-    if "/*" not in sql:
-        return sql
-    lexer = _Lexer(sql, limits.steps)
-    lexer.tokens()
     pieces = []
     end = 0
-    for start, comment_end in lexer.comments:
-        # One after the beginning of a string is looked at twice, because UESCAPE could follow it.
+    for start, comment_end in comments:
         if start >= end:
             pieces += [sql[end:start], _NOT_A_LINE_END.sub(" ", sql[start:comment_end])]
             end = comment_end
