@@ -29,6 +29,7 @@ class DatabaseRecord(Base):
         CheckConstraint("lock_timeout_ms > 0", name="valid_lock_timeout"),
         CheckConstraint("work_mem_kb >= 64", name="valid_work_mem"),
         CheckConstraint("temp_file_limit_kb >= 0", name="valid_temp_file_limit"),
+        CheckConstraint("max_objects >= 0", name="valid_max_objects"),
         UniqueConstraint("schema_name", name="unique_schema"),
     )
 
@@ -43,6 +44,7 @@ class DatabaseRecord(Base):
     lock_timeout_ms: Mapped[int] = mapped_column(server_default=text("10000"))
     work_mem_kb: Mapped[int] = mapped_column(server_default=text("16384"))
     temp_file_limit_kb: Mapped[int] = mapped_column(server_default=text("1048576"))
+    max_objects: Mapped[int] = mapped_column(server_default=text("10000"))
 
 
 class TokenRecord(Base):
