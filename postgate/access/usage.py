@@ -7,6 +7,7 @@ import os
 import time
 from threading import Event, Lock, Thread
 
+from postgate.access.deletions import finish_deletions
 from postgate.errors import PostgateError
 from postgate.postgres.errors import ConnectionLost, ServerError
 from postgate.postgres.pipeline import Command
@@ -22,7 +23,7 @@ _NOTE_USE = read_sql("access", "note_use")
 
 
 class Usage:
-    """Writes which tokens were used, in a thread of its own.
+    """Writes which tokens were used, in a thread of its own, which also clears away what deleted databases have left.
 
     Attributes:
         used: the ids of the tokens that were used since the last look at it; requests add theirs, which costs neither a
@@ -44,21 +45,25 @@ class Usage:
                 self._pid = os.getpid()
                 Thread(target=self._run, name="postgate-usage", daemon=True).start()
 
-    def flush(self) -> None:
-        """Write what was used. What cannot be written now is lost: it is noted again when the token is used again."""
+    def flush(self) -> bool:
+        """Write what was used, and say whether anything was due.
+
+        What cannot be written now is lost: it is noted again when the token is used again.
+        """
         # A request that adds to the old set after this is lost too, until the token's next one.
         used, self.used = self.used, set()
         now = time.monotonic()
         self._written = {token: at for token, at in self._written.items() if at > now - MINUTE}
         due = sorted(used - self._written.keys())
         if not due:
-            return
+            return False
         self._written |= dict.fromkeys(due, now)
         literal = "{" + ",".join(due) + "}"
         try:
             self._pools.query(self._pools.shared, Command(_NOTE_USE, [literal.encode()]), FLUSH_MS)
         except (PostgateError, ServerError, ConnectionLost) as error:
             log.warning("the use of %d tokens could not be noted: %s", len(due), type(error).__name__)
+        return True
 
     def close(self) -> None:
         self._closed.set()
@@ -66,6 +71,7 @@ class Usage:
     def _run(self) -> None:
         while not self._closed.wait(PAUSE_S):
             try:
-                self.flush()
+                if self.flush():
+                    finish_deletions(self._pools)
             except Exception as error:
                 log.error("noting the use of tokens failed: %s", type(error).__name__)

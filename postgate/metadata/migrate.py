@@ -47,6 +47,8 @@ def upgrade(conninfo: str, revision: str = "head") -> None:
         if session.execute("SELECT to_regproc('postgate_internal.harden') IS NOT NULL").fetchone() == (True,):
             _harden(session)
             _arrange_roles(session)
+        if session.execute("SELECT to_regproc('postgate_internal.finish_deletions') IS NOT NULL").fetchone() == (True,):
+            _finish_deletions(session)
 
 
 def admit(conninfo: str, gateway: str) -> None:
@@ -80,6 +82,15 @@ def _arrange_roles(session: psycopg.Connection) -> None:
             with session.transaction():
                 session.execute(_SETTINGS)
                 session.execute("SELECT postgate_internal.arrange_roles(%s)", [database])
+
+
+def _finish_deletions(session: psycopg.Connection) -> None:
+    """A transaction for each batch of what deleted databases have left."""
+    while True:
+        with session.transaction():
+            session.execute(_SETTINGS)
+            if session.execute("SELECT postgate_internal.finish_deletions()").fetchone() != (True,):
+                return
 
 
 def downgrade(conninfo: str, revision: str) -> None:

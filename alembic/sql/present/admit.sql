@@ -22,6 +22,7 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION '
         'postgate_internal.enter(text, text, integer, text), postgate_internal.role_name(uuid, text[]), '
         'postgate_internal.has_role(text, text), postgate_internal.arrange_roles(uuid, boolean), '
+        'postgate_internal.finish_deletions(), '
         'public.create_tenant_database(varchar, integer), public.delete_tenant_database(uuid), '
         'public.create_tenant_token(uuid, varchar, text[]), public.delete_tenant_token(uuid) TO %I', p_gateway);
     FOR tenant IN SELECT d.id FROM public.postgate_databases AS d LOOP

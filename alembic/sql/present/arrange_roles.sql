@@ -16,6 +16,10 @@ DECLARE
     needed record;
     doomed text;
 BEGIN
+    -- Of a database that is being deleted they own what is left; drop_batch comes here when nothing is.
+    IF EXISTS (SELECT FROM postgate_internal.doomed AS d WHERE d.database_id = p_database_id) THEN
+        RETURN;
+    END IF;
     SELECT d.schema_name INTO tenant_schema
     FROM public.postgate_databases AS d
     WHERE d.id = p_database_id AND d.backend_type = 'schema'

@@ -25,9 +25,12 @@ BEGIN
             RAISE EXCEPTION 'the schema "%" is not a tenant''s', doomed.schema_name
                 USING ERRCODE = 'object_not_in_prerequisite_state';
         END IF;
-        EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', doomed.schema_name);
+        -- Before the row goes, and its tokens with it: their triggers leave the roles that own things to drop_batch.
+        INSERT INTO postgate_internal.doomed (database_id, schema_name) VALUES (p_database_id, doomed.schema_name);
     END IF;
     DELETE FROM public.postgate_databases AS d WHERE d.id = p_database_id;
+    -- From here on nothing opens it. What cannot be dropped now is dropped by and by (finish_deletions).
+    PERFORM postgate_internal.try_drop_batch(p_database_id);
     RETURN true;
 END
 $function$;
