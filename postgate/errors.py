@@ -11,6 +11,7 @@ PostgateError
 ├── MethodNotAllowed      METHOD_NOT_ALLOWED 405  the path takes another method
 ├── BodyTooLarge          BODY_TOO_LARGE 413      the body is over the limit
 ├── RequestRefused        BAD_REQUEST 4xx         the HTTP request itself is not understood
+├── RateLimited           RATE_LIMITED 429        the database has too much under way
 ├── DatabaseError         DATABASE_ERROR 500      PostgreSQL refused or failed
 ├── InternalError         INTERNAL_ERROR 500      a fault of ours; the text tells nothing of it
 ├── Unavailable           UNAVAILABLE 503         the database cannot be reached, or is busy
@@ -128,6 +129,17 @@ class RequestRefused(PostgateError):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"Bad request: {reason}")
         self.status = status
+
+
+class RateLimited(PostgateError):
+    """The database has too much under way; trying again later can help."""
+
+    code = "RATE_LIMITED"
+    status = 429
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Rate limited: {reason}")
 
 
 class DatabaseError(PostgateError):

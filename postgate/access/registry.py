@@ -47,6 +47,7 @@ class Access:
 
     token_id: str
     token_hash: str = field(repr=False)
+    database_id: str
     version: str
     tenant: Tenant
     max_rows: int
@@ -105,6 +106,7 @@ def _access(row: list[str], token_hash: str) -> Access:
     return Access(
         token_id=token_id,
         token_hash=token_hash,
+        database_id=database_id,
         version=version,
         tenant=Tenant("public" if is_dedicated else schema, frozenset(operations.split(",")) - {""}),
         max_rows=int(max_rows),

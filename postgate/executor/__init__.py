@@ -12,6 +12,7 @@ from postgate.executor.checks import Checks
 from postgate.executor.job import Job, Prologue, Step
 from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
 from postgate.executor.prologue import prologue
+from postgate.executor.shares import Shares
 from postgate.postgres.catalog import LOOK_UP_MS, learn
 from postgate.postgres.connection import Connection
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
@@ -40,6 +41,7 @@ class Executor:
         self._timeout_ms = config.statement_timeout_ms
         self._max_bytes = config.max_result_bytes
         self._checks = Checks(pools)
+        self._shares = Shares(max(1, config.pool_size // 2))
         # By (token's hash, version, what is defined): a change of the token or the database makes another version.
         self._prologues: Remembered[tuple[str, str, str], Prologue] = Remembered(_MAX_PROLOGUES)
         # What the server infers for list parameters, and for which placeholders it can infer nothing. A definition
@@ -63,7 +65,8 @@ class Executor:
         if attempt.arranges_roles:
             self._arrange_roles(job)
         commands = [self._command(job, step, attempt) for step in steps]
-        with self._pools.connection(job.backend) as connection:
+        with self._shares.place(access.database_id) as used, self._pools.connection(job.backend) as connection:
+            used.append(connection)
             results = self._converse(connection, job, commands, attempt, answer)
             self._complete(connection, job, results)
         if attempt.untyped:

@@ -43,6 +43,7 @@ class Connection(psycopg.Connection[Any]):
     """A connection, and what is known of its session.
 
     Attributes:
+        goes_on: its backend has been cancelled and has not answered, so it may work on without end.
         is_stained: something may be left behind in the session, so nobody else may have it.
         prepared: the name of each text of the gateway's own that is prepared in it; None where nothing can be.
         types: the types of this database that are not built in, by their numbers. PostgreSQL gives the number of a
@@ -51,6 +52,7 @@ class Connection(psycopg.Connection[Any]):
         opened_at, used_at: when it was opened and last given back (time.monotonic).
     """
 
+    goes_on = False
     is_stained = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -117,9 +117,14 @@ class Pipeline:
                 self._abort()
             self._pgconn.exit_pipeline_mode()
         except (psycopg.Error, ConnectionLost):
-            self._connection.close()
+            self._give_up()
         # Inside a transaction the session still has this tenant's role and schema: the next one must not get it.
         if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        # Of a backend that goes on the socket is all that tells when it has ended: the pool waits for that.
+        if not self._connection.goes_on:
             self._connection.close()
 
     def send(self, command: Command) -> None:
@@ -335,6 +340,7 @@ class Pipeline:
         poll.register(self._socket, events)
         while not (ready := poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000)):
             if self._cancelled:
+                self._connection.goes_on = True
                 raise self._lost()
             self._cancel()
         return ready[0][1]
@@ -346,6 +352,7 @@ class Pipeline:
         try:
             self._connection.cancel_safe(timeout=CANCEL_S)
         except psycopg.Error:
+            self._connection.goes_on = True
             raise self._lost() from None
 
 

@@ -18,6 +18,7 @@ from postgate.conninfo import explain, is_malformed
 from postgate.errors import DatabaseNotFound, PostgateError, Unavailable
 from postgate.postgres.connection import SHARED, Backend, Connection, SuperuserLogin, connect
 from postgate.postgres.pipeline import Command, Pipeline, Row
+from postgate.postgres.priority import give_way
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class Pool:
         self._changed = Condition(Lock())
         # All that follows is guarded by it. Idle connections, taken ones and those being opened are counted as open.
         self._idle: list[Connection] = []
+        # Nobody can use them, so they are not counted: the other tenants need the places.
+        self._going_on: list[Connection] = []
         self._open = 0
         self._opening = 0
         self._used_at = time.monotonic()
@@ -79,14 +82,21 @@ class Pool:
         self._discard(connection)
 
     def close_idle(self) -> bool:
-        """Close the connections that nobody has used for a while; whether the pool itself can go."""
+        """Close the connections that nobody has used for a while, and those whose backend has gone on and ended.
+
+        Returns:
+            Whether the pool itself can go.
+        """
         oldest = time.monotonic() - self._config.pool_idle_s
         with self._changed:
             unused = [connection for connection in self._idle if connection.used_at < oldest]
             self._idle = [connection for connection in self._idle if connection.used_at >= oldest]
             self._open -= len(unused)
-            is_unused = self._open == 0 and self._used_at < oldest
-        for connection in unused:
+            # An answer says that the backend has noticed its cancel at last.
+            ended = [connection for connection in self._going_on if _is_readable(connection)]
+            self._going_on = [connection for connection in self._going_on if connection not in ended]
+            is_unused = self._open == 0 and not self._going_on and self._used_at < oldest
+        for connection in unused + ended:
             connection.close()
         return is_unused
 
@@ -96,6 +106,8 @@ class Pool:
             self._is_closed = True
             idle, self._idle = self._idle, []
             self._open -= len(idle)
+            idle += self._going_on
+            self._going_on = []
         for connection in idle:
             connection.close()
 
@@ -144,7 +156,14 @@ class Pool:
         self._failure, self._failed_at = failure, time.monotonic()
 
     def _discard(self, connection: Connection) -> None:
-        connection.close()
+        with self._changed:
+            waits = connection.goes_on and not self._is_closed
+            if waits:
+                self._going_on.append(connection)
+        if waits:
+            give_way(connection)
+        else:
+            connection.close()
         with self._changed:
             self._open -= 1
             self._changed.notify()
@@ -243,6 +262,7 @@ class Pools:
 def _is_reusable(connection: Connection, now: float) -> bool:
     return not (
         connection.closed
+        or connection.goes_on
         or connection.is_stained
         or connection.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE
         or now - connection.opened_at > _MAX_LIFETIME_S
@@ -253,13 +273,20 @@ def _is_alive(connection: Connection) -> bool:
     """Whether an idle connection has nothing to say: its last words or its end make the socket readable."""
     if connection.closed:
         return False
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if not poll.poll(0):
+    if not _is_readable(connection):
         return True
     try:
         # A notice or a change of a parameter is harmless.
         connection.pgconn.consume_input()
     except psycopg.OperationalError:
         return False
-    return not connection.closed and connection.pgconn.status == psycopg.pq.ConnStatus.OK and not poll.poll(0)
+    return (
+        not connection.closed and connection.pgconn.status == psycopg.pq.ConnStatus.OK and not _is_readable(connection)
+    )
+
+
+def _is_readable(connection: Connection) -> bool:
+    """Whether the server has sent something that nobody has read, be it the end of the connection."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
