@@ -32,6 +32,11 @@ SETTINGS = (
     Setting("POSTGRES_PASSWORD", "", "password,"),
     Setting("POSTGRES_DB", "postgate", "database"),
     Setting("POSTGATE_DATA_DIR", "./data", "where the embedded PostgreSQL keeps its data"),
+    Setting(
+        "POSTGATE_EMBEDDED_MEMORY_MB",
+        "",
+        "the most memory of one process of the embedded PostgreSQL; half of the machine's when unset",
+    ),
     Setting("POSTGATE_HOST", "127.0.0.1", "address to listen on"),
     Setting("POSTGATE_PORT", "3000", "port to listen on"),
     Setting("POSTGATE_WORKERS", "", "worker processes; one for each CPU, at most 8, when unset"),
@@ -66,6 +71,7 @@ class Config:
 
     conninfo: str | None = field(default=None, repr=False)
     data_dir: Path = Path("data")
+    embedded_memory_bytes: int | None = None
     host: str = "127.0.0.1"
     port: int = 3000
     workers: int = 2
@@ -95,6 +101,7 @@ class Config:
         return cls(
             conninfo=values.conninfo(),
             data_dir=Path(values.text("POSTGATE_DATA_DIR")),
+            embedded_memory_bytes=values.megabytes("POSTGATE_EMBEDDED_MEMORY_MB", 512, 16_777_216),
             host=values.text("POSTGATE_HOST"),
             port=values.whole("POSTGATE_PORT", 0, 65535),
             workers=values.whole("POSTGATE_WORKERS", 1, 512, default=min(os.cpu_count() or 1, 8)),
@@ -142,6 +149,10 @@ class _Values:
         if not least <= number <= most:
             raise ConfigError(f"{name} takes a number from {least:g} to {most:g}, not {text!r}")
         return number
+
+    def megabytes(self, name: str, least: float, most: float) -> int | None:
+        """Bytes, or None when it is not set."""
+        return int(self.number(name, least, most) * MEGABYTE) if name in self._set else None
 
     def switch(self, name: str) -> bool:
         text = self.text(name).lower()

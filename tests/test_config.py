@@ -78,6 +78,7 @@ def test_the_environment_wins_over_the_file(nowhere: Path) -> None:
         ("MAX_BODY_SIZE_MB", "0"),
         ("MAX_BODY_SIZE_MB", "nan"),
         ("POSTGATE_MAX_RESULT_MB", "inf"),
+        ("POSTGATE_EMBEDDED_MEMORY_MB", "100"),
         ("POSTGATE_STATEMENT_TIMEOUT", "-1"),
         ("POSTGATE_SKIP_MIGRATIONS", "maybe"),
         ("POSTGATE_LOG_LEVEL", "loud"),

@@ -23,19 +23,20 @@ def database(config: Config) -> Iterator[str]:
     if config.conninfo is not None:
         yield config.conninfo
     else:
-        with running(config.data_dir) as conninfo:
+        with running(config.data_dir, memory_bytes=config.embedded_memory_bytes) as conninfo:
             yield conninfo
 
 
 @contextmanager
-def running(data_dir: Path, *, durable: bool = True) -> Iterator[str]:
+def running(data_dir: Path, *, durable: bool = True, memory_bytes: int | None = None) -> Iterator[str]:
     """Yield the conninfo of the server in `data_dir`, which runs at least as long as the body.
 
     Any number of processes may do this at once. `durable=False` trades crash safety for speed: for tests only.
+    `memory_bytes` is for each process of the server, by default half of the machine's.
     """
     owner = os.getpid()
     with _readable_errors(data_dir):
-        cluster = Cluster(data_dir.absolute(), durable)
+        cluster = Cluster(data_dir.absolute(), durable, memory_bytes)
     with _lock_file(cluster, "users") as users:
         try:
             with _readable_errors(data_dir), _starting_or_stopping(cluster):

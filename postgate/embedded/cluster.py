@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from postgate.embedded import memory
 from postgate.embedded.account import Account
 
 NAME = "postgate"
@@ -37,11 +38,16 @@ class EmbeddedError(Exception):
 class Cluster:
     """What stands in a data directory: `cluster`, which is PostgreSQL's own, and `server.log`."""
 
-    def __init__(self, data_dir: Path, durable: bool) -> None:
+    def __init__(self, data_dir: Path, durable: bool, memory_bytes: int | None = None) -> None:
+        """
+        Args:
+            memory_bytes: how much memory each process of the server may have; half of the machine's when None.
+        """
         self.data_dir = data_dir
         self.cluster = data_dir / "cluster"
         self.log = data_dir / "server.log"
         self.durable = durable
+        self.memory_bytes = memory_bytes or memory.half_of_the_machine()
         self.binaries = _binaries()
         self.account = Account.for_files_of(self.cluster)
         # Others may pass only where PostgreSQL is one of them; the cluster itself is closed to all but it.
@@ -157,7 +163,8 @@ class Cluster:
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as log:
             # Its own session: the terminal's Ctrl-C must not reach it before those who use it.
-            return self.account.spawn([self.binaries / "postgres", "-D", self.cluster], cwd=self.cluster, log=log)
+            command = memory.limited([self.binaries / "postgres", "-D", self.cluster], self.memory_bytes)
+            return self.account.spawn(command, cwd=self.cluster, log=log)
 
     def _wait_until_ready(self, child: subprocess.Popen[bytes] | None) -> None:
         deadline = time.monotonic() + START_S

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
 
+from postgate.config import MEGABYTE
 from postgate.conninfo import explain
 from postgate.metadata import migrate, trial
 
@@ -47,6 +49,7 @@ def examine(conninfo: str) -> Iterator[Check]:
         yield _version(connection)
         yield _encoding(connection)
         yield _gateway(connection)
+        yield _memory(connection)
     revision = _revision(conninfo)
     yield revision
     if revision.good:
@@ -86,6 +89,29 @@ def _encoding(connection: psycopg.Connection) -> Check:
 def _gateway(connection: psycopg.Connection) -> Check:
     superuser = _one(connection, "SELECT current_setting('is_superuser')") == "on"
     return Check("gateway role", "a superuser, which no tenant's statement is" if superuser else "not a superuser")
+
+
+def _memory(connection: psycopg.Connection) -> Check:
+    """Whether a statement that wants more memory than there is fails alone: by a limit of the processes, or because the
+    kernel promises no more than it has (PostgreSQL's manual, Linux Memory Overcommit)."""
+    try:
+        limits = _one(connection, "SELECT pg_catalog.pg_read_file('/proc/self/limits')")
+        overcommit = _one(connection, "SELECT pg_catalog.pg_read_file('/proc/sys/vm/overcommit_memory')")
+    except psycopg.Error:
+        # Files are for superusers, and other systems have none of these.
+        limits, overcommit = "", ""
+    limit = re.search(r"^Max address space +(\d+)", limits, re.MULTILINE)
+    if limit:
+        return Check("memory of a statement", f"at most {int(limit[1]) // MEGABYTE} MB a process")
+    if overcommit.strip() == "2":
+        return Check("memory of a statement", "what the kernel has: no overcommitment")
+    return Check(
+        "memory of a statement",
+        "without a limit" if limits else "cannot be seen by this login",
+        good=False,
+        loss="one statement can use up the memory, and PostgreSQL then restarts for all tenants",
+        remedy="see docs/operations.md",
+    )
 
 
 def _revision(conninfo: str) -> Check:

@@ -1,5 +1,6 @@
 """The command line as a subprocess, the way people use it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -197,8 +198,10 @@ def test_doctor_of_a_good_database(run: Run) -> None:
     done = run("doctor")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [re.split(r"  +", line) for line in done.stdout.splitlines()]
-    server = ["connection", "server version", "encoding", "gateway role", "revision"]
+    server = ["connection", "server version", "encoding", "gateway role", "memory of a statement", "revision"]
     assert [line[1] for line in lines] == [*server, *(protection.name for protection in PROTECTIONS)]
+    if "POSTGATE_TEST_DSN" not in os.environ:
+        assert re.fullmatch(r"at most \d+ MB a process", lines[4][2])
     assert lines[len(server) - 1] == ["ok", "revision", migrate.head()]
     assert {(line[0], line[2]) for line in lines[len(server) :]} == {("ok", "refused")}
 

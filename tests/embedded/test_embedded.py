@@ -279,3 +279,19 @@ def test_leaving_waits_until_it_is_gone(data_dir: Path) -> None:
         os.kill(pid, 0)
         time.sleep(0.1)
         pytest.fail("it still runs")
+
+
+def test_a_statement_that_wants_too_much_memory_fails_alone(data_dir: Path) -> None:
+    gigabyte = 2**30
+    with running(data_dir, durable=False, memory_bytes=gigabyte) as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as other, psycopg.connect(conninfo) as connection:
+            for wants in (
+                "SELECT length(string_agg(repeat('x', 1000000), '')) FROM generate_series(1, 900)",
+                "SELECT cardinality(array_agg(repeat('x', 1000))) FROM generate_series(1, 2000000)",
+            ):
+                with pytest.raises(psycopg.errors.OutOfMemory):
+                    connection.execute(wants.encode())
+                connection.rollback()
+            assert other.execute("SELECT 1").fetchone() == (1,)
+        server = cluster.Cluster(data_dir, durable=False).postmaster()
+        assert f"Max address space {gigabyte}" in " ".join(Path(f"/proc/{server}/limits").read_text().split())
