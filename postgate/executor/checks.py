@@ -11,6 +11,7 @@ from postgate.postgres.pools import Pools
 from postgate.postgres.types import TEXT
 from postgate.remembered import Remembered
 from postgate.sql_files import read_sql
+from postgate.validator.rules.system_columns import SYSTEM_COLUMNS
 
 # How long an extension that is made may go unnoticed where nobody tells when definitions change.
 _EXTENSIONS_S = 10.0
@@ -64,11 +65,17 @@ class Checks:
             raise StatementRefused(f"Function {min(called)} is not allowed")
 
     def _check_columns(self, job: Job, columns: frozenset[tuple[str, str]]) -> None:
-        """x.f is a column f of the relation x, and not a call of the function f, which no token allows."""
+        """x.f is a column f that the relation x has itself, and neither a call of the function f nor a system column,
+        which no token allows."""
         names = orjson.dumps(sorted(columns))
         rows = self._ask(job, Command(_MISSING_COLUMNS, [names, _schema(job)], [TEXT, TEXT]))
         if rows:
-            raise StatementRefused(f"Function {(rows[0][0] or b'').decode()} is not allowed")
+            name = (rows[0][0] or b"").decode()
+            raise StatementRefused(
+                f"the system column {name} is not accessible"
+                if name in SYSTEM_COLUMNS
+                else f"Function {name} is not allowed"
+            )
 
     def _ask(self, job: Job, command: Command) -> list[Row]:
         return self._pools.query(job.backend, command, job.prologue.limit_ms)

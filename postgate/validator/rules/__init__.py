@@ -12,6 +12,7 @@ from postgate.validator.rules.operations import collect_operations
 from postgate.validator.rules.placeholders import collect_placeholders
 from postgate.validator.rules.references import judge_references
 from postgate.validator.rules.relations import judge_relations
+from postgate.validator.rules.system_columns import judge_system_columns
 from postgate.validator.rules.types import judge_types
 
 Rule = Callable[[ParsedStatement], None]
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     judge_calls,
     judge_types,
     judge_references,
+    judge_system_columns,
     judge_definitions,
     collect_placeholders,
     account_for_text,
