@@ -65,10 +65,15 @@ class Executor:
         if attempt.arranges_roles:
             self._arrange_roles(job)
         commands = [self._command(job, step, attempt) for step in steps]
-        with self._shares.place(access.database_id) as used, self._pools.connection(job.backend) as connection:
-            used.append(connection)
-            results = self._converse(connection, job, commands, attempt, answer)
-            self._complete(connection, job, results)
+        if self._shares.going_on:
+            self._shares.require(access.database_id)
+        with self._pools.connection(job.backend) as connection:
+            try:
+                results = self._converse(connection, job, commands, attempt, answer)
+                self._complete(connection, job, results)
+            finally:
+                if connection.goes_on:
+                    self._shares.note(access.database_id, connection)
         if attempt.untyped:
             self._remember_untyped(job, attempt.untyped)
         return results

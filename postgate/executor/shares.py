@@ -1,11 +1,8 @@
-"""What a database has under way in this process, and what goes on for it in PostgreSQL though it was cancelled."""
+"""What goes on in PostgreSQL for a database though it was cancelled, and how much of that one database may have."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 from postgate.errors import RateLimited
@@ -15,58 +12,45 @@ log = logging.getLogger(__name__)
 
 
 class Shares:
-    """The places of each database.
+    """The backends of each database that do not end.
 
     PostgreSQL has work that looks at no interrupt: normalize() of 100 MB, a comparison of two long arrays. A statement
-    whose cancel is not confirmed keeps its place until its backend has answered or is gone, so that no tenant can
-    occupy one backend after the other. Only where there is such a statement is anybody refused.
+    whose cancel is not confirmed counts until its backend has answered or is gone, so that no tenant can occupy one
+    backend after the other.
+
+    Attributes:
+        going_on: by the database's id, their connections, which the pool closes when they have ended.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, share: int) -> None:
         """
         Args:
-            places: how many statements one database may have under way while some of them do not end.
+            share: how many such statements a database may have and still be served.
         """
-        self._places = places
+        self._share = share
         self._lock = Lock()
-        self._running: Counter[str] = Counter()
-        self._going_on: dict[str, list[Connection]] = {}
+        self.going_on: dict[str, list[Connection]] = {}
 
-    @contextmanager
-    def place(self, database_id: str) -> Iterator[list[Connection]]:
-        """A place for the length of the body, which puts into the list the connections that it uses.
+    def note(self, database_id: str, connection: Connection) -> None:
+        """The connection's backend goes on."""
+        with self._lock:
+            self.going_on.setdefault(database_id, []).append(connection)
+        pid = connection.pgconn.backend_pid
+        log.warning("a statement of database %s goes on after its cancel in PostgreSQL's process %d", database_id, pid)
+
+    def require(self, database_id: str) -> None:
+        """Refuse a database that has used up its share.
 
         Raises:
-            RateLimited: the database's places are taken, some of them by statements that do not end.
+            RateLimited: it has to wait until a backend has ended.
         """
         with self._lock:
-            going_on = self._look(database_id) if self._going_on else 0
-            if going_on and going_on + self._running[database_id] >= self._places:
-                raise RateLimited("statements of this database that were cancelled have not ended yet")
-            self._running[database_id] += 1
-        used: list[Connection] = []
-        try:
-            yield used
-        finally:
-            left = [connection for connection in used if connection.goes_on]
-            with self._lock:
-                self._running[database_id] -= 1
-                if not self._running[database_id]:
-                    del self._running[database_id]
-                if left:
-                    self._going_on.setdefault(database_id, []).extend(left)
-            for connection in left:
-                log.warning(
-                    "a statement of database %s goes on after its cancel in PostgreSQL's process %d",
-                    database_id,
-                    connection.pgconn.backend_pid,
-                )
-
-    def _look(self, database_id: str) -> int:
-        """How many of the database's cancelled statements go on; what has ended is forgotten, whoever it is of."""
-        self._going_on = {
-            owner: left
-            for owner, connections in self._going_on.items()
-            if (left := [connection for connection in connections if not connection.closed])
-        }
-        return len(self._going_on.get(database_id, ()))
+            # What has ended is forgotten here, whoever it is of.
+            self.going_on = {
+                owner: left
+                for owner, connections in self.going_on.items()
+                if (left := [connection for connection in connections if not connection.closed])
+            }
+            if len(self.going_on.get(database_id, ())) < self._share:
+                return
+        raise RateLimited("statements of this database that were cancelled have not ended yet")
