@@ -6,10 +6,11 @@ import re
 from hashlib import sha256
 
 from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import HTTPException
 
 from postgate.api import body
 from postgate.api.answers import HEADERS
-from postgate.errors import BodyTooLarge, Unauthorized
+from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.results.objects import Objects
 from postgate.service import Service
 
@@ -50,7 +51,7 @@ def _body(limit: int) -> bytes:
     if (request.content_length or 0) > limit:
         _discard_body(limit)
         raise BodyTooLarge(limit)
-    data = request.stream.read(limit + 1)
+    data = _read(limit + 1)
     if len(data) > limit:
         _discard_body(limit)
         raise BodyTooLarge(limit)
@@ -62,5 +63,15 @@ def _discard_body(limit: int) -> None:
     if "Expect" in request.headers:
         return
     left = MAX_DISCARDED * limit
-    while left > 0 and (chunk := request.stream.read(min(left, CHUNK_BYTES))):
+    while left > 0 and (chunk := _read(min(left, CHUNK_BYTES))):
         left -= len(chunk)
+
+
+def _read(size: int) -> bytes:
+    try:
+        return request.stream.read(size)
+    except HTTPException:
+        raise
+    except Exception as error:
+        # Chunks that are none: each WSGI server has classes of its own for what a client sends wrong.
+        raise RequestRefused(400, "the body does not follow its Transfer-Encoding, or ends too early") from error

@@ -195,3 +195,31 @@ def test_a_taken_port_ends_it_and_the_embedded_database(data_dir: Path) -> None:
         with running(SERVE, data_dir.parent, port, POSTGATE_DATA_DIR=str(data_dir)) as served:
             assert served.end() == 1
             assert not list(data_dir.rglob("postmaster.pid"))
+
+
+def test_a_body_in_broken_chunks_is_the_clients_mistake(conninfo: str, tmp_path: Path) -> None:
+    broken = (
+        b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+        b"5;x\x00y\r\nhello\r\n0\r\n\r\n",
+        b"zz\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhelloXX0\r\n\r\n",
+        b"-5\r\nhello\r\n",
+        b"0\r\nno trailer\r\n\r\n",
+    )
+    with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
+        served.healthy()
+        service = Service(served.port, conninfo)
+        head = (
+            f"POST /query HTTP/1.1\r\nHost: x\r\nAuthorization: {service.admin}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        for chunks in broken:
+            with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+                client.sendall(head.encode() + chunks)
+                answer = b""
+                # The connection ends, because nobody knows where the next request begins.
+                while more := client.recv(65536):
+                    answer += more
+            assert answer.startswith(b"HTTP/1.1 400 "), (chunks, answer)
+            assert b'"code":"BAD_REQUEST"' in answer
+        assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
+        assert "Traceback" not in served.said and "Error" not in served.said
