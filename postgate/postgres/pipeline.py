@@ -48,9 +48,9 @@ TAGS_THAT_LEAVE_NOTHING = frozenset(
     }
     | {f"{verb} {kind}" for verb in DEFINITIONS for kind in OBJECT_KINDS}
 )
-# The SQLSTATE classes "connection exception" and "operator intervention: shutdown": the session ends with such an
-# error, and has no other result.
-GONE_CLASSES = ("08", "57P")
+# The SQLSTATE classes "connection exception" and "operator intervention: shutdown", and transaction_timeout: the
+# session ends with such an error, and has no other result.
+GONE_CLASSES = ("08", "57P", "25P04")
 # No such statement, or one of that name already: a pooler gives the connection another session each time, so that
 # nothing can be prepared on it.
 POOLERS_SESSION = (errors.InvalidSqlStatementName.sqlstate, errors.DuplicatePreparedStatement.sqlstate)

@@ -14,6 +14,7 @@ from postgate.validator.limits import DEFAULT
 from postgate.validator.limits import TextLimits as TextLimits
 from postgate.validator.reading.places import placed
 
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
 _REMEMBERED_TEXTS = 2_048
 # Characters. Longer texts are mostly bulk inserts that never come again, and would fill the memory of a worker.
 _REMEMBERED_LENGTH = 8_192
@@ -48,6 +49,9 @@ class Validator:
             raise StatementRefused(f"Operation {min(facts.operations - tenant.operations)} is not allowed")
         if facts.advances_sequence and not tenant.operations & {"INSERT", "UPDATE"}:
             raise StatementRefused("Operation INSERT is not allowed (nextval changes a sequence)")
+        if facts.kind == "CREATE VIEW" and "SELECT" not in tenant.operations and tenant.operations & _WRITES:
+            # Which rows of a view a change finds is what its query says of all rows.
+            raise StatementRefused("Operation SELECT is not allowed (a token that writes would read through the view)")
         for schema, offset in facts.qualifiers.items():
             if schema != tenant.schema:
                 raise StatementRefused(

@@ -120,8 +120,8 @@ def service_with(wall: str, conninfo: str) -> Iterator[Service]:
 def take_down_the_database_wall(service: Service) -> None:
     """Tenants run as the gateway itself, a superuser, with nothing but their search_path."""
     service.execute("SELECT postgate_internal.soften()")
-    for trigger in ("check_definition", "adopt_definition", "check_drops"):
-        service.execute(f"DROP EVENT TRIGGER postgate_{trigger}")
+    for (trigger,) in service.execute("SELECT evtname FROM pg_event_trigger WHERE evtname !~ '_note_'"):
+        service.execute(f"DROP EVENT TRIGGER {trigger}")
     service.execute(
         """CREATE OR REPLACE FUNCTION postgate_internal.enter(
             p_token_hash text, p_version text, p_timeout_ms integer, p_operation text) RETURNS void LANGUAGE plpgsql

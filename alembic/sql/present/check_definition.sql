@@ -34,8 +34,11 @@ BEGIN
     IF tg_tag IN ('CREATE TABLE AS', 'SELECT INTO') AND acting LIKE '%\_owner' THEN
         RAISE EXCEPTION '% has to run with the privileges of the token', tg_tag USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF tg_tag = 'CREATE MATERIALIZED VIEW' AND 'SELECT' = ANY (operations) IS NOT TRUE THEN
-        RAISE EXCEPTION 'the token may not run %', tg_tag USING ERRCODE = 'insufficient_privilege',
+    IF 'SELECT' = ANY (operations) IS NOT TRUE AND (postgate_internal.reads_rows(tg_tag, current_query())
+        -- Which rows of a view a change finds is what its query says of all rows.
+        OR tg_tag = 'CREATE VIEW' AND operations && ARRAY['INSERT', 'UPDATE', 'DELETE'])
+    THEN
+        RAISE EXCEPTION 'the token may not read rows by %', tg_tag USING ERRCODE = 'insufficient_privilege',
             HINT = 'It needs the operation SELECT.';
     END IF;
 END

@@ -70,6 +70,10 @@ BEGIN
     PERFORM
         pg_catalog.set_config('statement_timeout', entering.timeout, true),
         pg_catalog.set_config('idle_in_transaction_session_timeout', entering.timeout, true),
+        -- COMMIT is no statement, and can take long by its deferred constraints. It ends the session, so the others come first.
+        CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
+            pg_catalog.set_config('transaction_timeout',
+                (entering.timeout::pg_catalog.int8 OPERATOR(pg_catalog.+) 5000)::pg_catalog.text, true) END,
         pg_catalog.set_config('TimeZone', 'UTC', true),
         pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
         pg_catalog.set_config('IntervalStyle', 'postgres', true),

@@ -39,7 +39,8 @@ BEGIN
             ('note_definition', 'ddl_command_end'),
             ('note_drops', 'sql_drop'),
             ('check_options', 'ddl_command_end'),
-            ('check_bounds', 'ddl_command_end')
+            ('check_bounds', 'ddl_command_end'),
+            ('check_rewrite', 'table_rewrite')
         ) AS e (name, event)
         WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS t WHERE t.evtname = 'postgate_' || e.name)
     LOOP

@@ -3,6 +3,9 @@
 SELECT
     pg_catalog.set_config('statement_timeout', $1, true),
     pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true),
+    CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
+        pg_catalog.set_config('transaction_timeout',
+            ($1::pg_catalog.int8 OPERATOR(pg_catalog.+) 5000)::pg_catalog.text, true) END,
     pg_catalog.set_config('lock_timeout', $2, true),
     pg_catalog.set_config('work_mem', $3, true),
     pg_catalog.set_config('TimeZone', 'UTC', true),

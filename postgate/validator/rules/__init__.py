@@ -7,6 +7,7 @@ from postgate.validator.rules.accounting import account_for_text
 from postgate.validator.rules.bounds import judge_bounds
 from postgate.validator.rules.calls import judge_calls
 from postgate.validator.rules.definitions import judge_definitions
+from postgate.validator.rules.existing_rows import collect_row_operations
 from postgate.validator.rules.nodes import judge_nodes
 from postgate.validator.rules.operations import collect_operations
 from postgate.validator.rules.placeholders import collect_placeholders
@@ -20,6 +21,7 @@ Rule = Callable[[ParsedStatement], None]
 RULES: tuple[Rule, ...] = (
     judge_nodes,
     collect_operations,
+    collect_row_operations,
     judge_relations,
     judge_bounds,
     judge_calls,
