@@ -71,8 +71,9 @@ class ResultTooLarge(PostgateError):
     code = "RESULT_TOO_LARGE"
     status = 400
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"Result too large: it has more than {limit} bytes")
+    def __init__(self, limit: int, what: str = "result") -> None:
+        has = "it has" if what == "result" else f"a {what} has"
+        super().__init__(f"Result too large: {has} more than {limit} bytes")
 
 
 class Unauthorized(PostgateError):

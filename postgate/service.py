@@ -32,7 +32,7 @@ class Service:
         self.usage.close()
         self.pools.close()
 
-    def run(self, token_hash: str, read_request: Callable[[], Request], answer: Format) -> bytes:
+    def run(self, token_hash: str, read_request: Callable[[], Request], answer: Format) -> list[bytes]:
         """Judge a request and run it, by what the database says of the token at that moment.
 
         Args:
@@ -40,6 +40,9 @@ class Service:
             read_request: reads the body; called once, when the token is known to open something: nobody else may keep
                 us busy with megabytes.
             answer: the format of the results.
+
+        Returns:
+            The body of the answer, in pieces.
 
         Raises:
             PostgateError: what the client is told.
@@ -55,7 +58,7 @@ class Service:
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                 steps = self._judge(request, outcomes, access)
                 results = self.executor.run(access, steps, attempt, answer)
-                return b"".join([chunk for rows in results for chunk in rows.chunks])
+                return [chunk for rows in results for chunk in rows.chunks]
             except FAILURES as failure:
                 attempt = attempt.after(failure)
 

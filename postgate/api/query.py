@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from hashlib import sha256
 
 from flask import Blueprint, Response, current_app, request
@@ -12,6 +13,7 @@ from postgate.api import body
 from postgate.api.answers import HEADERS
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.results.objects import Objects
+from postgate.results.rows import LARGE
 from postgate.service import Service
 
 # A body that is too large is read to its end up to so many times the limit; then the connection is cut.
@@ -28,8 +30,28 @@ def query() -> Response:
     service: Service = current_app.extensions["postgate"]
     answer = Objects()
     token_hash = _token_hash(request.headers.get("Authorization"))
-    content = service.run(token_hash, lambda: body.read(_body(service.config.max_body_bytes)), answer)
-    return Response(content, headers=HEADERS, mimetype=answer.media_type)
+    pieces = service.run(token_hash, lambda: body.read(_body(service.config.max_body_bytes)), answer)
+    return _answer(pieces, answer.media_type)
+
+
+def _answer(pieces: list[bytes], media_type: str) -> Response:
+    """The answer to a request that went well; it takes the pieces, and lets large ones go as they are sent."""
+    size = sum(map(len, pieces))
+    if size <= LARGE:
+        return Response(b"".join(pieces), headers=HEADERS, mimetype=media_type)
+    return Response(_sent(pieces), headers={**HEADERS, "Content-Length": str(size)}, mimetype=media_type)
+
+
+def _sent(pieces: list[bytes]) -> Iterator[bytes]:
+    pieces.reverse()
+    while pieces:
+        # Small ones together: each is a write of its own.
+        block = [pieces.pop()]
+        size = len(block[0])
+        while pieces and size + len(pieces[-1]) <= LARGE:
+            block.append(pieces.pop())
+            size += len(block[-1])
+        yield b"".join(block)
 
 
 def _token_hash(header: str | None) -> str:

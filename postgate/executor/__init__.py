@@ -96,7 +96,7 @@ class Executor:
         holds = not job.repeatable and any(step.facts.returns_rows for step in job.steps)
         limits = ResultLimits(job.access.max_rows, self._max_bytes)
         results = [Rows(answer, connection.types, limits) for _ in commands]
-        with Pipeline(connection, job.prologue.limit_ms, job.repeatable) as pipeline:
+        with Pipeline(connection, job.prologue.limit_ms, job.repeatable, self._max_bytes) as pipeline:
             if any(step.facts.reads_sequences or step.facts.own_functions for step in job.steps):
                 # What other requests have drawn on this connection is not this one's to see.
                 pipeline.send_own(_FORGET_SEQUENCES)
@@ -111,7 +111,7 @@ class Executor:
             pipeline.own_results()
             for rows in results:
                 for result in pipeline.results(chunked=True):
-                    rows.add(result)
+                    rows.add(result, pipeline.arrived)
             if holds:
                 pipeline.commit()
             pipeline.finish()

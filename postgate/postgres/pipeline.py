@@ -16,8 +16,10 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.pq import ExecStatus
 
+from postgate.errors import ResultTooLarge
 from postgate.operations import DEFINITIONS, OBJECT_KINDS
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
+from postgate.postgres.intake import read_in_pieces
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -31,6 +33,8 @@ GRACE_S = 2.0
 # How long the server may take to confirm that it has cancelled a statement.
 CANCEL_S = 5.0
 CHUNK_ROWS = 100
+# Bytes.
+MAX_KEPT = 1_000_000
 # libpq before 17 gives single rows only.
 CHUNKED = pq.version() >= 170000
 COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
@@ -84,13 +88,19 @@ class Pipeline:
 
     Until `commit` the server has committed nothing. Leaving the body by an exception ends the transaction and leaves
     the connection idle, or closes it where that is in doubt.
+
+    Attributes:
+        arrived: how many bytes of the latest result came in pieces, 0 where it is small.
     """
 
-    def __init__(self, connection: Connection, limit_ms: int, repeatable: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, limit_ms: int, repeatable: bool = False, max_bytes: int | None = None
+    ) -> None:
         """
         Args:
             limit_ms: after this time and a grace the pipeline cancels what runs, whatever the server's own timeouts.
             repeatable: the transaction may be run twice, even if it was committed the first time.
+            max_bytes: how much one chunk of a result may have while it arrives.
         """
         self._connection = connection
         self._pgconn = connection.pgconn
@@ -100,9 +110,11 @@ class Pipeline:
         self._socket = self._pgconn.socket
         self._committing = False
         self._ended = False
+        self._max_bytes = max_bytes
         self._running = False
         self._cancelled = False
         self._begun = False
+        self.arrived = 0
         self._sent: deque[_Sent] = deque()
         self._current = _Sent()
 
@@ -272,7 +284,7 @@ class Pipeline:
             self._connection.is_stained = True
 
     def _abort(self) -> None:
-        if self._ended:
+        if self._ended or self._connection.closed:
             return
         if self._running:
             # Its rows are over a limit: reading what the server still has to say could take for ever.
@@ -311,10 +323,17 @@ class Pipeline:
         return ConnectionLost(repeatable, self._limit_ms if self._cancelled else None)
 
     def _next(self) -> PGresult | None:
+        self.arrived = 0
+        has_read = False
         while self._pgconn.is_busy():
-            self._wait(select.POLLIN)
             try:
-                self._pgconn.consume_input()
+                # The first read is no larger than libpq's buffer, and mostly the only one.
+                if has_read:
+                    read_in_pieces(self._pgconn, self._wait_for_input, self._count)
+                else:
+                    self._wait(self._socket, select.POLLIN)
+                    self._pgconn.consume_input()
+                    has_read = True
             except psycopg.OperationalError:
                 # The server's last words may have come in the same read.
                 if (last := self._pgconn.get_result()) is not None:
@@ -322,10 +341,20 @@ class Pipeline:
                 raise self._lost() from None
         return self._pgconn.get_result()
 
+    def _count(self, size: int) -> None:
+        self.arrived += size
+        if self.arrived > MAX_KEPT:
+            # libpq's buffer stays as large as the largest message.
+            self._connection.is_stained = True
+        if self._max_bytes is not None and self.arrived > self._max_bytes:
+            # The server looks at no cancel while it sends one value. It ends when nobody takes it any more.
+            self._connection.close()
+            raise ResultTooLarge(self._max_bytes)
+
     def _send_all(self) -> None:
         while self._pgconn.flush():
             # The server may have to get rid of answers before it takes more.
-            if self._wait(select.POLLIN | select.POLLOUT) & select.POLLIN:
+            if self._wait(self._socket, select.POLLIN | select.POLLOUT) & select.POLLIN:
                 self._pgconn.consume_input()
 
     @contextmanager
@@ -335,9 +364,12 @@ class Pipeline:
         except psycopg.OperationalError:
             raise self._lost() from None
 
-    def _wait(self, events: int) -> int:
+    def _wait_for_input(self, descriptor: int) -> None:
+        self._wait(descriptor, select.POLLIN)
+
+    def _wait(self, descriptor: int, events: int) -> int:
         poll = select.poll()
-        poll.register(self._socket, events)
+        poll.register(descriptor, events)
         while not (ready := poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000)):
             if self._cancelled:
                 self._connection.goes_on = True

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from postgate.postgres.types import Type
 
 # The values of one column, as PostgreSQL's text.
-Values = Sequence[bytes | None]
+Values = list[bytes | None]
 
 
 class Column(NamedTuple):
@@ -31,7 +31,7 @@ class Format(Protocol):
         """What stands before the rows; a statement without a result has no columns."""
 
     def rows(self, columns: Sequence[Values], count: int) -> bytes:
-        """So many rows, given column by column."""
+        """So many rows, given column by column; the format takes the values out of the lists."""
 
     def end(self, row_count: int) -> bytes:
         """What stands after the rows, of which the statement has given, or changed, so many."""

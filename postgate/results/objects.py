@@ -35,7 +35,11 @@ class Objects:
         separator, self._separator = self._separator, b","
         if not columns:
             return separator + b",".join([b"{}"] * count)
-        encoded = [_encoded(column, encode) for column, encode in zip(columns, self._encoders, strict=True)]
+        encoded = []
+        for column, encode in zip(columns, self._encoders, strict=True):
+            encoded.append(_encoded(column, encode))
+            # A large row would be in memory once more while its text is made.
+            column.clear()
         if self._picked is not None:
             encoded = [encoded[position] for position in self._picked]
         return separator + b",".join([self._template % row for row in zip(*encoded, strict=True)])

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
 
+# Bytes.
+LARGE = 1_000_000
+_CONTROL = bytes(range(0x20))
+
+
 @dataclass(frozen=True, slots=True)
 class ResultLimits:
     """How much one statement may give."""
@@ -47,9 +52,13 @@ class Rows:
         self._is_writing = False
         self.chunks: list[bytes] = []
         self.count = 0
+        self._has_large = False
 
-    def add(self, result: PGresult) -> None:
+    def add(self, result: PGresult, size: int = 0) -> None:
         """Take a chunk of rows, or the tag of a command that has none.
+
+        Args:
+            size: its bytes, 0 for few; from LARGE on each copy of it counts, and the result is cleared.
 
         Raises:
             RowLimitExceeded, ResultTooLarge: this chunk is over the limit.
@@ -64,8 +73,11 @@ class Rows:
             raise RowLimitExceeded(self._limits.rows)
         if not result.ntuples:
             return
-        if self._is_writing:
-            self._write(result)
+        self._has_large |= size > LARGE
+        if self._is_writing and size > LARGE:
+            self._write_rows(result, size)
+        elif self._is_writing:
+            self._write(_columns(result), result.ntuples)
         else:
             self._kept.append(result)
             self._measure(_size(_columns(result)))
@@ -81,7 +93,10 @@ class Rows:
             self._bytes = 0
             self._begin(self._types(self._oids or []))
             for result in self._kept:
-                self._write(result)
+                if self._has_large:
+                    self._write_rows(result, 0)
+                else:
+                    self._write(_columns(result), result.ntuples)
             self._kept.clear()
         self.chunks.append(self._answer.end(self.count))
 
@@ -102,12 +117,27 @@ class Rows:
         self._is_writing = True
         self.chunks.append(self._answer.begin(columns))
 
-    def _write(self, result: PGresult) -> None:
-        columns = _columns(result)
+    def _write_rows(self, result: PGresult, size: int) -> None:
+        """A large chunk, a row at a time: a row is in memory up to four times while it is written."""
+        if result.ntuples == 1:
+            self._require_row(size)
+        fields, last = range(result.nfields), result.ntuples - 1
+        for row in range(result.ntuples):
+            columns = [[result.get_value(row, field)] for field in fields]
+            if row == last:
+                result.clear()
+            self._require_row(sum(_written_size(value) for (value,) in columns if value))
+            self._write(columns, 1)
+
+    def _require_row(self, size: int) -> None:
+        if size > self._limits.bytes // 2:
+            raise ResultTooLarge(self._limits.bytes // 2, "row")
+
+    def _write(self, columns: list[list[bytes | None]], count: int) -> None:
         # Before it is encoded, which takes the same memory again: no format makes much less of a value than its text.
         if self._bytes + _size(columns) > self._limits.bytes:
             raise ResultTooLarge(self._limits.bytes)
-        chunk = self._answer.rows(columns, result.ntuples)
+        chunk = self._answer.rows(columns, count)
         self._measure(len(chunk))
         self.chunks.append(chunk)
 
@@ -115,6 +145,12 @@ class Rows:
         self._bytes += size
         if self._bytes > self._limits.bytes:
             raise ResultTooLarge(self._limits.bytes)
+
+
+def _written_size(value: bytes) -> int:
+    """About what JSON makes of it: a control character is six, and of an array each element may get quotes."""
+    size = len(value) + 5 * (len(value) - len(value.translate(None, _CONTROL)))
+    return 2 * size if value[:1] == b"{" else size
 
 
 def _size(columns: list[list[bytes | None]]) -> int:
