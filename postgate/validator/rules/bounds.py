@@ -1,4 +1,6 @@
-"""What PostgreSQL's planner takes minutes for without looking at interrupts, so that no timeout ends it."""
+"""What PostgreSQL takes minutes for without looking at interrupts, so that no timeout ends it, if a text tells."""
+
+import math
 
 from sqlglot import exp
 
@@ -12,10 +14,14 @@ _MAX_LISTED_SETS = 1_000
 _MAX_SETS = 4_096
 # Copies of queries that NOT MATERIALIZED makes, of which each takes the planner some 100 kB.
 _MAX_COPIES = 10_000
+# Characters or elements that constants may ask for, nested calls together: many functions take seconds for those.
+_MAX_BUILT = 2**28
+_BUILDERS = frozenset({"array_fill", "lpad", "repeat", "rpad"})
 
 
 def judge_bounds(statement: ParsedStatement) -> None:
-    """Refuse more grouping sets, or more copies of CTEs, than the planner gets through in about a second."""
+    """Refuse more grouping sets, or more copies of CTEs, than the planner gets through in about a second, and constants
+    that build a value of hundreds of megabytes."""
     sets = 0
     for group in statement.nodes(exp.Group):
         product = 1
@@ -28,6 +34,9 @@ def judge_bounds(statement: ParsedStatement) -> None:
                 statement.refuse(f"the statement has more than {limit} grouping sets", group)
     if any(cte.args.get("copied") for cte in statement.nodes(exp.CTE)):
         _judge_copies(statement)
+    for call in statement.nodes(exp.Anonymous):
+        if call.this.name in _BUILDERS and _built(call) > _MAX_BUILT:
+            statement.refuse(f"{call.this.name}() with constants may make at most {_MAX_BUILT} characters", call)
 
 
 def _sets(item: exp.Expression) -> int:
@@ -50,3 +59,30 @@ def _judge_copies(statement: ParsedStatement) -> None:
             statement.refuse(f"NOT MATERIALIZED makes more than {_MAX_COPIES} copies of queries", cte)
         if cte.args.get("copied"):
             copies[cte.alias] = max(count, copies.get(cte.alias, 1))
+
+
+def _built(node: exp.Expression) -> int:
+    """How large a value is at least, by its constants; 1 where they do not tell."""
+    while isinstance(node, exp.Paren | exp.Cast):
+        node = node.this
+    if isinstance(node, exp.Literal):
+        return max(1, len(node.name)) if node.is_string else 1
+    if not isinstance(node, exp.Anonymous) or node.this.name not in _BUILDERS or len(node.expressions) < 2:
+        return 1
+    value, size, *_ = node.expressions
+    if node.this.name == "array_fill":
+        sizes = size.expressions if isinstance(size, exp.Array) else [size]
+        return _built(value) * math.prod(map(_number, sizes))
+    return _built(value) * _number(size) if node.this.name == "repeat" else _number(size)
+
+
+def _number(node: exp.Expression) -> int:
+    while isinstance(node, exp.Paren | exp.Cast):
+        node = node.this
+    if not isinstance(node, exp.Literal) or (node.is_string and not node.name.isdigit()):
+        return 1
+    try:
+        return max(1, int(float(node.name)))
+    except (ValueError, OverflowError):
+        # A number in another base.
+        return 1
