@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench-validator format lock wheel clean
+.PHONY: help run test check fuzz bench-validator bench-interrupts format lock wheel clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -25,6 +25,9 @@ fuzz: .venv/dev ## Compare the grammar with PostgreSQL's own on a million mutate
 
 bench-validator: .venv/dev ## Time the largest statement of each construct, and typical ones cold and warm
 	$(BIN)/python scripts/bench_validator.py
+
+bench-interrupts: .venv/dev ## List the functions and operators that work on past a statement's time (ten minutes)
+	$(BIN)/python scripts/bench_interrupts.py
 
 format: .venv/dev ## Format the code and sort its imports
 	$(BIN)/python -m ruff check --fix-only .

@@ -442,3 +442,26 @@ def test_a_token_is_revoked_whatever_its_tenant_is_doing(service: Service) -> No
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_what_no_timeout_ends_and_nobody_misses_is_taken_away(service: Service, conninfo: str) -> None:
+    tenant = service.tenant()
+    slow = {
+        "SELECT '((0,0),(1,1))'::path <-> '((3,3),(4,4))'::path AS a": 2.8284271247461903,
+        "SELECT '((0,0),(1,1))'::path ?# '((0,1),(1,0))'::path AS a": True,
+        "SELECT '((0,0),(1,1),(1,0))'::polygon <-> '((3,0),(4,4),(4,0))'::polygon AS a": 2.0,
+        "SELECT '((0,0),(1,1),(1,0))'::polygon && '((0,0),(1,1),(1,0))'::polygon AS a": True,
+    }
+    for sql in slow:
+        assert service.query(sql, token=tenant.token).json["sqlstate"] == "42501"
+    kept = "SELECT '((0,0),(1,1),(1,0))'::polygon AS a, area('((0,0),(1,1),(1,0))'::path) AS b"
+    assert service.query(kept, token=tenant.token).rows == [{"a": "((0,0),(1,1),(1,0))", "b": 0.5}]
+    dbname = psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]
+    service.execute(f"ALTER DATABASE {dbname} SET postgate.slow_functions = 'on'")
+    service.execute(
+        """GRANT EXECUTE ON FUNCTION path_distance(path, path), path_inter(path, path), poly_distance(polygon, polygon),
+            poly_overlap(polygon, polygon) TO PUBLIC"""
+    )
+    migrate.upgrade(conninfo)
+    for sql, value in slow.items():
+        assert service.query(sql, token=tenant.token).rows == [{"a": value}]

@@ -71,6 +71,9 @@ BEGIN
                     'mxid_age', 'obj_description', 'row_security_active', 'setseed', 'shobj_description', 'ts_debug',
                     'ts_rewrite', 'ts_stat')
                 OR p.proname = 'age' AND p.proargtypes[0] = 'xid'::regtype
+                -- Their time is the product of the points of both, without a look at an interrupt: minutes for 100,000.
+                OR p.proname IN ('path_distance', 'path_inter', 'poly_distance', 'poly_overlap')
+                    AND current_setting('postgate.slow_functions', true) IS DISTINCT FROM 'on'
             )
         UNION ALL
         -- The catalog: neither the planner nor the resolution of names asks for a privilege on it.
