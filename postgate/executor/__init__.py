@@ -11,7 +11,7 @@ from postgate.executor.attempts import Attempt
 from postgate.executor.checks import Checks
 from postgate.executor.job import Job, Prologue, Step
 from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
-from postgate.executor.prologue import prologue
+from postgate.executor.prologue import prologue_for
 from postgate.executor.shares import Shares
 from postgate.postgres.catalog import LOOK_UP_MS, learn
 from postgate.postgres.connection import Connection
@@ -83,7 +83,7 @@ class Executor:
         key = (access.token_hash, access.version, defines)
         opening = self._prologues.get(key)
         if opening is None:
-            opening = prologue(access, self._timeout_ms, defines)
+            opening = prologue_for(access, self._timeout_ms, defines)
             self._prologues.put(key, opening)
         repeatable = not any(step.facts.writes or step.facts.own_functions for step in steps)
         return Job(access, access.dedicated or self._pools.shared, opening, steps, repeatable)

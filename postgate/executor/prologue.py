@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 # The SQLSTATEs that postgate_internal.enter raises.
 NO_TOKEN, NO_DATABASE, STALE_LOOK_UP, NO_ROLES = "PX401", "PX404", "PX409", "PX503"
-_ENTER = read_sql("executor", "enter")
+ENTER = read_sql("executor", "enter")
 _ENTER_DEDICATED = read_sql("executor", "enter_dedicated")
 
 
-def prologue(access: Access, service_timeout_ms: int, defines: str = "") -> Prologue:
+def prologue_for(access: Access, service_timeout_ms: int, defines: str = "") -> Prologue:
     """The first command of the transaction: it raises when the look-up behind `access` is no longer true.
 
     Args:
@@ -29,7 +29,7 @@ def prologue(access: Access, service_timeout_ms: int, defines: str = "") -> Prol
     if access.dedicated is None:
         parameters = [access.token_hash, access.version, str(limit_ms), defines]
         types = [TEXT, TEXT, INT4, TEXT]
-        sql = _ENTER
+        sql = ENTER
     else:
         reads_only = access.tenant.operations <= {"SELECT"}
         lock_timeout, work_mem = str(access.limits.lock_timeout_ms), f"{access.limits.work_mem_kb}kB"

@@ -1,10 +1,13 @@
 import hashlib
 import re
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg import errors
+
+from postgate.executor.prologue import ENTER
 
 ADMIN = UUID(int=0)
 Row = tuple[object, ...]
@@ -22,12 +25,21 @@ def one(connection: psycopg.Connection, query: str, *parameters: object) -> obje
     return row[0]
 
 
-def enter(connection: psycopg.Connection, token: str, version: str | None = None) -> None:
+WAYS = {"statement": ENTER, "function": b"SELECT postgate_internal.enter($1, $2, $3, $4)"}
+
+
+@pytest.fixture(params=WAYS)
+def enter(connection: psycopg.Connection, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Enter as the gateway does, with the version a look-up has just seen unless another is given."""
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    if version is None:
-        version = version_of(connection, digest)
-    connection.execute("SELECT postgate_internal.enter(%s, %s, %s, '')", [digest, version, 1500])
+
+    def enter(token: str, version: str | None = None) -> None:
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        if version is None:
+            version = version_of(connection, digest)
+        cursor = psycopg.RawCursor(connection)
+        cursor.execute(WAYS[request.param], [digest, version, 1500, ""])
+
+    return enter
 
 
 def version_of(connection: psycopg.Connection, digest: str) -> str:
@@ -285,14 +297,14 @@ def settings(connection: psycopg.Connection) -> dict[str, str]:
     [([], "on", "t"), (["SELECT"], "on", "ts"), (["SELECT", "INSERT"], "off", "tsi"), (["CREATE"], "off", "tc")],
 )
 def test_enter_sets_the_sandbox_for_one_transaction(
-    connection: psycopg.Connection, permissions: list[str], read_only: str, role: str
+    connection: psycopg.Connection, enter: Callable[..., None], permissions: list[str], read_only: str, role: str
 ) -> None:
     identity, schema = create(connection)
     token = str(one(connection, "SELECT token FROM create_tenant_token(%s, 'x', %s::text[])", identity, permissions))
     connection.execute("SET DateStyle = 'German'; SET extra_float_digits = 0; SET TimeZone = 'Asia/Tokyo'")
     before = settings(connection)
     with connection.transaction():
-        enter(connection, token)
+        enter(token)
         expected = SETTINGS | {"search_path": f"{schema}, pg_temp", "transaction_read_only": read_only}
         expected["session_authorization"] = f"postgate_{UUID(str(identity)).hex}_{role}"
         expected |= {name: "1500ms" for name in expected if name.endswith("timeout")}
@@ -312,10 +324,10 @@ def test_a_worker_of_the_previous_revision_goes_on(connection: psycopg.Connectio
         assert one(connection, "SELECT current_schema()") == schema
 
 
-def test_enter_of_the_admin_token_is_in_public(connection: psycopg.Connection) -> None:
+def test_enter_of_the_admin_token_is_in_public(connection: psycopg.Connection, enter: Callable[..., None]) -> None:
     token = str(one(connection, "SELECT token FROM create_tenant_token(%s)", ADMIN))
     with connection.transaction():
-        enter(connection, token)
+        enter(token)
         assert one(connection, "SELECT current_schema()") == "public"
 
 
@@ -341,7 +353,7 @@ CHANGES = {
 
 @pytest.mark.parametrize(("change", "sqlstate"), CHANGES.values(), ids=CHANGES.keys())
 def test_enter_refuses_what_changed_since_the_look_up(
-    connection: psycopg.Connection, change: str, sqlstate: str
+    connection: psycopg.Connection, enter: Callable[..., None], change: str, sqlstate: str
 ) -> None:
     identity, schema = create(connection)
     token = str(one(connection, "SELECT token FROM create_tenant_token(%s)", identity))
@@ -349,14 +361,14 @@ def test_enter_refuses_what_changed_since_the_look_up(
     change = change.replace("%(database)s", "'{database}'").format(database=identity, schema=schema)
     connection.execute(change.encode())
     with pytest.raises(psycopg.Error) as caught, connection.transaction():
-        enter(connection, token, version)
+        enter(token, version)
     assert caught.value.sqlstate == sqlstate
 
 
 @pytest.mark.parametrize("token", ["", "pg_" + "0" * 64])
-def test_enter_refuses_an_unknown_token(connection: psycopg.Connection, token: str) -> None:
+def test_enter_refuses_an_unknown_token(enter: Callable[..., None], token: str) -> None:
     with pytest.raises(psycopg.Error) as caught:
-        enter(connection, token)
+        enter(token)
     assert caught.value.sqlstate == "PX401"
 
 

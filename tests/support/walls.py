@@ -7,14 +7,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from postgate.access.registry import Access
+from postgate.executor import prologue
 from postgate.executor.job import Statement, Step
 from postgate.validator import Facts
 from postgate.validator.reading.lexer import LexError, tokenize
@@ -104,7 +106,8 @@ class NoValidator:
 @contextmanager
 def service_with(wall: str, conninfo: str) -> Iterator[Service]:
     """The service on a migrated database, with this wall only, with both or with none."""
-    with a_service(conninfo, statement_timeout_ms=TIMEOUT_MS) as service:
+    with ExitStack() as stack:
+        service = stack.enter_context(a_service(conninfo, statement_timeout_ms=TIMEOUT_MS))
         if wall in ("database", "none"):
             assert service.app is not None
             served = service.app.extensions["postgate"]
@@ -113,6 +116,7 @@ def service_with(wall: str, conninfo: str) -> Iterator[Service]:
                 Step(each, unjudged(access, each)) for each in request.statements
             ]
         if wall in ("validator", "none"):
+            stack.enter_context(patch.object(prologue, "ENTER", b"SELECT postgate_internal.enter($1, $2, $3, $4)"))
             take_down_the_database_wall(service)
         yield service
 
