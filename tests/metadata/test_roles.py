@@ -465,3 +465,19 @@ def test_what_no_timeout_ends_and_nobody_misses_is_taken_away(service: Service, 
     migrate.upgrade(conninfo)
     for sql, value in slow.items():
         assert service.query(sql, token=tenant.token).rows == [{"a": value}]
+
+
+def test_a_tenant_leaves_nothing_where_all_others_look(service: Service, conninfo: str) -> None:
+    """What grows with each tenant makes the next one slower."""
+    tenants = [service.tenant() for _ in range(3)]
+    grants = """SELECT count(*) FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS a
+        WHERE n.nspname = 'postgate_helpers' AND a.grantee <> 0 AND a.grantee <> n.nspowner"""
+    assert service.execute(grants) == [(0,)]
+    migrate.downgrade(conninfo, "0009")
+    assert service.execute(grants)[0][0] >= 6
+    for tenant in tenants:
+        assert service.query("SELECT * FROM postgate_helpers.list_tables()", token=tenant.token).rows == []
+    migrate.upgrade(conninfo)
+    assert service.execute(grants) == [(0,)]
+    for tenant in tenants:
+        assert service.query("SELECT * FROM postgate_helpers.list_tables()", token=tenant.token).rows == []

@@ -36,7 +36,6 @@ BEGIN
         PERFORM postgate_internal.hold_role(owner_role, true);
         IF p_anew THEN
             EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', tenant_schema, owner_role);
-            EXECUTE format('GRANT USAGE ON SCHEMA postgate_helpers TO %I', owner_role);
             PERFORM postgate_internal.adopt_relations(tenant_schema, owner_role);
         END IF;
         FOR needed IN
@@ -58,7 +57,8 @@ BEGIN
     FOR doomed IN
         SELECT r.rolname
         FROM pg_roles AS r
-        WHERE starts_with(r.rolname, left(owner_role, -length('owner')))
+        -- All that begin with postgate_<id>_, by the index of names; ` comes after _.
+        WHERE r.rolname >= left(owner_role, -5)::name AND r.rolname < (left(owner_role, -6) || '`')::name
             AND NOT (tenant_schema IS NOT NULL AND (r.rolname = owner_role OR r.rolname IN (
                 SELECT postgate_internal.role_name(p_database_id, t.allowed_operations)
                 FROM public.postgate_tokens AS t

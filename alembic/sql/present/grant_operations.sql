@@ -8,7 +8,7 @@ AS $function$
 DECLARE
     granted record;
 BEGIN
-    EXECUTE format('GRANT USAGE ON SCHEMA %I, postgate_helpers TO %I', p_schema, p_role);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', p_schema, p_role);
     IF 'CREATE' = ANY (p_operations) THEN
         EXECUTE format('GRANT CREATE ON SCHEMA %I TO %I', p_schema, p_role);
     END IF;
