@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
 
 from postgate.api import answers, health, query
 from postgate.config import Config, ConfigError
 from postgate.service import Service
+
+
+class App(Flask):
+    """Flask without what two fixed paths do not need."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """The rules have no hosts, so neither the environment's server name nor its Host header is read for them."""
+        if request is None:
+            return None
+        return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -23,7 +34,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or Config.from_env(os.environ)
     if config.conninfo is None:
         raise ConfigError("DATABASE_URL is not set")
-    app = Flask("postgate", static_folder=None)
+    app = App("postgate", static_folder=None)
     app.url_map.merge_slashes = False
     app.extensions["postgate"] = Service(config)
     app.register_blueprint(health.bp)
