@@ -127,6 +127,9 @@ class Rows:
             if row == last:
                 result.clear()
             self._require_row(sum(_written_size(value) for (value,) in columns if value))
+            # Before it is encoded, which takes the same memory again: no format makes much less of it than its text.
+            if self._bytes + _size(columns) > self._limits.bytes:
+                raise ResultTooLarge(self._limits.bytes)
             self._write(columns, 1)
 
     def _require_row(self, size: int) -> None:
@@ -134,9 +137,6 @@ class Rows:
             raise ResultTooLarge(self._limits.bytes // 2, "row")
 
     def _write(self, columns: list[list[bytes | None]], count: int) -> None:
-        # Before it is encoded, which takes the same memory again: no format makes much less of a value than its text.
-        if self._bytes + _size(columns) > self._limits.bytes:
-            raise ResultTooLarge(self._limits.bytes)
         chunk = self._answer.rows(columns, count)
         self._measure(len(chunk))
         self.chunks.append(chunk)
