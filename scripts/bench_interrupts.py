@@ -26,6 +26,7 @@ from postgate.validator.lists.functions import ALLOWED_FUNCTIONS
 LIMIT_S = 1.0
 LATE_S = 0.5
 GIVE_UP_S = 8.0
+RESTART_S = 2.0
 # Of the combinations of values for one function.
 MOST_CALLS = 25
 SIZES = (10_000, 100_000, 1_000_000)
@@ -171,6 +172,8 @@ class Server:
             if left <= 0 or not select.select([pgconn.socket], [], [], left)[0]:
                 os.kill(pgconn.backend_pid, signal.SIGKILL)
                 self._connection.close()
+                # Until the server has seen it, a new connection is one of those that it ends.
+                time.sleep(RESTART_S)
                 self._connection = self._connect()
                 return GIVE_UP_S, "killed"
             try:
