@@ -11,13 +11,17 @@ from pathlib import Path
 _CONTAINERS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
+# Bytes. PostgreSQL's code and shared memory take 200 MB of the address space before it does anything.
+_LEAST = 512 * 2**20
+
+
 def half_of_the_machine() -> int:
-    """Bytes."""
+    """Bytes, and on a small machine what PostgreSQL needs."""
     most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for path in _CONTAINERS:
         with suppress(OSError, ValueError):
             most = min(most, int(path.read_text()))
-    return most // 2
+    return max(most // 2, _LEAST)
 
 
 def limited(command: Sequence[str | Path], memory_bytes: int) -> list[str | Path]:

@@ -124,6 +124,12 @@ def test_a_database_has_so_many_objects(tenant: tuple[Service, Tenant]) -> None:
     assert service.query("CREATE TABLE a (b int)", token=service.tenant().token).status == 200
     assert service.query("DROP INDEX a_b_idx", token=who.token).status == 200
     assert service.query("CREATE SEQUENCE q", token=who.token).status == 200
+    # Who is over the limit comes down again.
+    service.execute("UPDATE postgate_databases SET max_objects = 5 WHERE id = %s", who.id)
+    for sql in ("ALTER TABLE a RENAME TO b", "ALTER TABLE b ALTER COLUMN c SET DEFAULT 1", "DROP INDEX a_b_idx1"):
+        assert service.query(sql, token=who.token).status == 200, sql
+    for sql in ("ALTER TABLE b ADD COLUMN d int", "ALTER TABLE b\nadd column d int", "CREATE VIEW v AS SELECT 1 AS x"):
+        assert too_much(service.query(sql, token=who.token), "5 objects"), sql
 
 
 def test_an_administrator_may_define_more(tenant: tuple[Service, Tenant]) -> None:
