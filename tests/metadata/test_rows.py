@@ -55,6 +55,7 @@ REFUSED = [
     ("ALTER", "UPDATE", "ALTER TABLE users ADD COLUMN a float8 DEFAULT random()"),
     ("ALTER", "UPDATE", "ALTER TABLE users ADD COLUMN a int DEFAULT nextval('s')"),
     ("ALTER", "UPDATE", "ALTER TABLE users ADD COLUMN a numbered"),
+    ("ALTER", "UPDATE", "ALTER TABLE users ADD COLUMN generated numbered, ADD COLUMN expression int"),
     ("ALTER", "UPDATE", "ALTER TABLE users ADD COLUMN a serial"),
     ("ALTER", "UPDATE", "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS IDENTITY"),
 ]

@@ -20,7 +20,7 @@ BEGIN
     IF reason & new_type <> 0 AND current_query() ~* '\musing\M' THEN
         needed := ARRAY['SELECT', 'UPDATE'];
     ELSIF reason & new_values <> 0
-        AND (current_query() !~* '\m(generated|expression)\M' OR current_query() ~* '\m(default|identity|\w*serial\d?)\M')
+        AND (current_query() !~* '\m(generated\s+always\s+as|set\s+expression)\M' OR current_query() ~* '\m(default|identity|\w*serial\d?)\M')
     THEN
         needed := ARRAY['UPDATE'];
     END IF;

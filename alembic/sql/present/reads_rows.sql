@@ -35,7 +35,7 @@ BEGIN
             )
             OR is_unique AND (regexp_split_to_array(body, '\mwhere\M'))[1] ~ any_operator;
     ELSIF p_tag IN ('ALTER TABLE', 'ALTER DOMAIN') THEN
-        RETURN bare ~ '\m(check|expression)\M|\mgenerated\s+always\s+as\s*\(|\musing\s+(?!index\M)';
+        RETURN bare ~ '\m(check|set\s+expression)\M|\mgenerated\s+always\s+as\s*\(|\musing\s+(?!index\M)';
     END IF;
     RETURN p_tag = 'CREATE MATERIALIZED VIEW';
 END
