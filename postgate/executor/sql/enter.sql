@@ -1,5 +1,5 @@
--- What postgate_internal.enter does, as one plain statement, which PostgreSQL gets through in half of the time: a PL/pgSQL
--- function makes its expressions ready anew in each transaction. Where anything is not as it should be, the function
+-- What postgate_internal.enter does, as one plain statement, which takes PostgreSQL less: a PL/pgSQL function makes its
+-- expressions ready anew in each transaction. Where anything is not as it should be, the function
 -- itself is called: it looks once more and raises, so what it refuses is refused here too.
 SELECT CASE WHEN e.fits THEN
     CASE WHEN pg_catalog.concat(
