@@ -5,7 +5,7 @@ Workers of the previous revision go on serving with the version that they know: 
 
 from alembic import op
 
-from postgate.metadata.migrate import execute_file, execute_text, revision_sql
+from postgate.metadata.migrate import drop_functions, execute_file, execute_text, make_functions, restore_function
 
 revision = "0003"
 down_revision = "0002"
@@ -18,9 +18,7 @@ EVENT_TRIGGERS = ("postgate_note_definition", "postgate_note_drops")
 def upgrade() -> None:
     bind = op.get_bind()
     execute_file(bind, revision, "definitions")
-    for identity in NOTED_BY:
-        execute_file(bind, revision, identity.partition("(")[0])
-        execute_text(bind, f"REVOKE ALL ON FUNCTION postgate_internal.{identity} FROM PUBLIC")
+    make_functions(bind, revision, NOTED_BY)
     for name in CHANGED:
         execute_file(bind, revision, name)
     execute_file(bind, revision, "gateways")
@@ -31,8 +29,6 @@ def downgrade() -> None:
     for name in EVENT_TRIGGERS:
         execute_text(bind, f"DROP EVENT TRIGGER IF EXISTS {name}")
     for name in CHANGED:
-        # Replaced, not made anew: who may call them stays as it is.
-        execute_text(bind, revision_sql("0002", name).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
-    for identity in reversed(NOTED_BY):
-        execute_text(bind, f"DROP FUNCTION postgate_internal.{identity}")
+        restore_function(bind, "0002", name)
+    drop_functions(bind, NOTED_BY)
     execute_text(bind, "DROP TABLE postgate_internal.definitions")

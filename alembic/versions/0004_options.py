@@ -2,21 +2,22 @@
 
 from alembic import op
 
-from postgate.metadata.migrate import execute_file, execute_text, revision_sql
+from postgate.metadata.migrate import drop_functions, execute_file, execute_text, make_functions, restore_function
 
 revision = "0004"
 down_revision = "0003"
 
+MADE = ("check_options()",)
+
 
 def upgrade() -> None:
     bind = op.get_bind()
-    execute_file(bind, revision, "check_options")
-    execute_text(bind, "REVOKE ALL ON FUNCTION postgate_internal.check_options() FROM PUBLIC")
+    make_functions(bind, revision, MADE)
     execute_file(bind, revision, "harden")
 
 
 def downgrade() -> None:
     bind = op.get_bind()
     execute_text(bind, "DROP EVENT TRIGGER IF EXISTS postgate_check_options")
-    execute_text(bind, revision_sql("0003", "harden"))
-    execute_text(bind, "DROP FUNCTION postgate_internal.check_options()")
+    restore_function(bind, "0003", "harden")
+    drop_functions(bind, MADE)

@@ -2,20 +2,21 @@
 
 from alembic import op
 
-from postgate.metadata.migrate import execute_file, execute_text, revision_sql
+from postgate.metadata.migrate import drop_functions, execute_file, make_functions, restore_function
 
 revision = "0005"
 down_revision = "0004"
 
+MADE = ("tidy_roles(uuid)",)
+
 
 def upgrade() -> None:
     bind = op.get_bind()
-    execute_file(bind, revision, "tidy_roles")
-    execute_text(bind, "REVOKE ALL ON FUNCTION postgate_internal.tidy_roles(uuid) FROM PUBLIC")
+    make_functions(bind, revision, MADE)
     execute_file(bind, revision, "follow_row")
 
 
 def downgrade() -> None:
     bind = op.get_bind()
-    execute_text(bind, revision_sql("0002", "follow_row").replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
-    execute_text(bind, "DROP FUNCTION postgate_internal.tidy_roles(uuid)")
+    restore_function(bind, "0002", "follow_row")
+    drop_functions(bind, MADE)

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from postgate.metadata.migrate import execute_file, execute_text, revision_sql
+from postgate.metadata.migrate import drop_functions, execute_file, execute_text, make_functions, restore_function
 
 revision = "0006"
 down_revision = "0005"
@@ -20,16 +20,13 @@ MADE = (
 def upgrade() -> None:
     bind = op.get_bind()
     execute_file(bind, revision, "max_objects")
-    for identity in MADE:
-        execute_file(bind, revision, identity.partition("(")[0])
-        execute_text(bind, f"REVOKE ALL ON FUNCTION postgate_internal.{identity} FROM PUBLIC")
+    make_functions(bind, revision, MADE)
     execute_file(bind, revision, "harden")
 
 
 def downgrade() -> None:
     bind = op.get_bind()
     execute_text(bind, "DROP EVENT TRIGGER IF EXISTS postgate_check_bounds")
-    execute_text(bind, revision_sql("0004", "harden"))
-    for identity in reversed(MADE):
-        execute_text(bind, f"DROP FUNCTION postgate_internal.{identity}")
+    restore_function(bind, "0004", "harden")
+    drop_functions(bind, MADE)
     execute_text(bind, "ALTER TABLE public.postgate_databases DROP COLUMN max_objects")

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from postgate.metadata.migrate import execute_file, execute_text, revision_sql
+from postgate.metadata.migrate import execute_file, execute_text, restore_function
 
 revision = "0009"
 down_revision = "0008"
@@ -14,7 +14,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     bind = op.get_bind()
-    execute_text(bind, revision_sql("0008", "harden"))
+    restore_function(bind, "0008", "harden")
     taken = "SELECT undo FROM postgate_internal.hardened WHERE undo ~ '(path|poly)_(distance|inter|overlap)'"
     for (statement,) in execute_text(bind, taken).fetchall():
         execute_text(bind, statement)

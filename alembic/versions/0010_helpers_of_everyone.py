@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from postgate.metadata.migrate import execute_file, execute_text, revision_sql
+from postgate.metadata.migrate import execute_file, restore_function
 
 revision = "0010"
 down_revision = "0009"
@@ -20,5 +20,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     bind = op.get_bind()
     for name, before in CHANGED.items():
-        execute_text(bind, revision_sql(before, name).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1))
+        restore_function(bind, before, name)
     execute_file(bind, revision, "helpers_of_roles")

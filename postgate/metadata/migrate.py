@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +165,29 @@ def execute_file(
 ) -> CursorResult[Any]:
     """Run alembic/sql/<revision>/<name>.sql."""
     return execute_text(connection, revision_sql(revision, name), parameters)
+
+
+def make_functions(connection: Connection, revision: str, identities: Sequence[str]) -> None:
+    """Make internal functions, each from the file of its name, which nobody but their owner may call.
+
+    Args:
+        identities: names with the types of the arguments, without the schema.
+    """
+    for identity in identities:
+        execute_file(connection, revision, identity.partition("(")[0])
+        execute_text(connection, f"REVOKE ALL ON FUNCTION postgate_internal.{identity} FROM PUBLIC")
+
+
+def drop_functions(connection: Connection, identities: Sequence[str]) -> None:
+    """Drop what `make_functions` has made."""
+    for identity in reversed(identities):
+        execute_text(connection, f"DROP FUNCTION postgate_internal.{identity}")
+
+
+def restore_function(connection: Connection, revision: str, name: str) -> None:
+    """Give a function the body that it had as of `revision`; who may call it stays as it is."""
+    text = revision_sql(revision, name).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+    execute_text(connection, text)
 
 
 def execute_text(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> CursorResult[Any]:
