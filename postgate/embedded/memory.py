@@ -9,8 +9,6 @@ from pathlib import Path
 
 # What a container may have, which is less than its machine (the kernel's documentation of cgroup-v2 and memory).
 _CONTAINERS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-
-
 # Bytes. PostgreSQL's code and shared memory take 200 MB of the address space before it does anything.
 _LEAST = 512 * 2**20
 

@@ -63,8 +63,7 @@ def _judge_copies(statement: ParsedStatement) -> None:
 
 def _built(node: exp.Expression) -> int:
     """How large a value is at least, by its constants; 1 where they do not tell."""
-    while isinstance(node, exp.Paren | exp.Cast):
-        node = node.this
+    node = _bare(node)
     if isinstance(node, exp.Literal):
         return max(1, len(node.name)) if node.is_string else 1
     if not isinstance(node, exp.Anonymous) or node.this.name not in _BUILDERS or len(node.expressions) < 2:
@@ -76,9 +75,14 @@ def _built(node: exp.Expression) -> int:
     return _built(value) * _number(size) if node.this.name == "repeat" else _number(size)
 
 
-def _number(node: exp.Expression) -> int:
+def _bare(node: exp.Expression) -> exp.Expression:
     while isinstance(node, exp.Paren | exp.Cast):
         node = node.this
+    return node
+
+
+def _number(node: exp.Expression) -> int:
+    node = _bare(node)
     if not isinstance(node, exp.Literal) or (node.is_string and not node.name.isdigit()):
         return 1
     try:

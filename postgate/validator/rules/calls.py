@@ -14,7 +14,7 @@ from postgate.validator.lists.functions import (
 from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import judge_name_literal
 from postgate.validator.rules.relations import column_owner
-from postgate.validator.rules.types import ALLOWED_TYPES, REFUSED_TYPES
+from postgate.validator.rules.types import ALLOWED_TYPES, REFUSED_TYPES, type_name
 
 # Functions with a syntax of their own (manual, "SQL Syntax", "Function Calls" and the chapters of each); those that
 # would tell the gateway's login (session_user, system_user) are missing.
@@ -127,7 +127,7 @@ def _is_stored(statement: ParsedStatement) -> bool:
 
 
 def _casts_a_name(node: exp.Expression) -> bool:
-    return isinstance(node, exp.Cast) and node.to.args["kind"].name in ("regclass", "text")
+    return isinstance(node, exp.Cast) and type_name(node.to) in ("regclass", "text")
 
 
 def _judge_field(statement: ParsedStatement, field: exp.Expression, qualifier: exp.Expression | None = None) -> None:

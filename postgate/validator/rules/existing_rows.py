@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from postgate.validator.lists.functions import ALLOWED_FUNCTIONS
 from postgate.validator.parsed import ParsedStatement
-from postgate.validator.rules.types import ALLOWED_TYPES
+from postgate.validator.rules.types import ALLOWED_TYPES, type_name
 
 # Of the allowed functions those that are volatile, so that PostgreSQL calls them for each row (pg_proc.provolatile).
 VOLATILE = frozenset(
@@ -86,7 +86,7 @@ def _is_unfailing_node(node: exp.Expr, operators: frozenset[str]) -> bool:
     if isinstance(node, exp.Anonymous):
         return node.this.name in UNFAILING_FUNCTIONS or node.this.name in ("coalesce", "nullif")
     if isinstance(node, exp.Cast):
-        return isinstance(node.this, exp.Literal) or node.to.args["kind"].name in _TEXTS
+        return isinstance(node.this, exp.Literal) or type_name(node.to) in _TEXTS
     if isinstance(node, exp.Between | exp.In):
         return bool(operators - {"="})
     return isinstance(node, (*_UNFAILING_NODES, exp.Identifier, exp.DataType))
@@ -112,8 +112,7 @@ def _is_plain(index: exp.IndexParameters) -> bool:
 
 def _differs_by_row(column: exp.ColumnDef) -> bool:
     """Whether a column that is added has a value of its own in each row."""
-    kind = column.args["kind"].args["kind"]
-    if (kind.expression if isinstance(kind, exp.Dot) else kind).name in _SERIAL_TYPES:
+    if type_name(column.args["kind"]) in _SERIAL_TYPES:
         return True
     for constraint in column.args["constraints"]:
         value = constraint.args["kind"]

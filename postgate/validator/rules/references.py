@@ -10,7 +10,7 @@ from sqlglot import exp
 from postgate.validator.lists.functions import SEARCH_FUNCTIONS
 from postgate.validator.parsed import ParsedStatement
 from postgate.validator.rules.names import judge_name_literal
-from postgate.validator.rules.types import NAME_TYPES
+from postgate.validator.rules.types import NAME_TYPES, type_name
 
 _TYPE_FUNCTION = "pg_typeof"
 # What such a value may be cast to; another cast to a name's type is judged itself.
@@ -28,16 +28,11 @@ _COMPARISONS = frozenset({"=", "<>"})
 def judge_references(statement: ParsedStatement) -> None:
     """Refuse a value of a name's type where it could give its type to another value."""
     for cast in statement.nodes(exp.Cast):
-        if _names(cast.to) and not _is_harmless(statement, cast):
+        if type_name(cast.to) in NAME_TYPES and not _is_harmless(statement, cast):
             statement.refuse("a cast to a name's type may only be compared or returned; cast it to text", cast)
     for call in statement.nodes(exp.Anonymous):
         if call.this.name == _TYPE_FUNCTION and not _is_harmless(statement, call):
             statement.refuse(f"{_TYPE_FUNCTION}() may only be compared or returned; cast it to text", call)
-
-
-def _names(data_type: exp.DataType) -> bool:
-    kind = data_type.args["kind"]
-    return (kind.expression if isinstance(kind, exp.Dot) else kind).name in NAME_TYPES
 
 
 def _is_harmless(statement: ParsedStatement, node: exp.Expression) -> bool:
@@ -45,8 +40,7 @@ def _is_harmless(statement: ParsedStatement, node: exp.Expression) -> bool:
     while isinstance(parent, exp.Paren | exp.Alias) or (isinstance(parent, exp.Dot) and parent.expression is node):
         node, parent = parent, parent.parent
     if isinstance(parent, exp.Cast):
-        kind = parent.to.args["kind"]
-        return (kind.expression if isinstance(kind, exp.Dot) else kind).name in _PLAIN_TYPES
+        return type_name(parent.to) in _PLAIN_TYPES
     if isinstance(parent, exp.Anonymous):
         return parent.this.name in _TAKERS
     if isinstance(parent, exp.Operator):

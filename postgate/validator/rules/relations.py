@@ -1,5 +1,6 @@
 """Which relations a statement names: tables, views and whatever else a schema can qualify."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlglot import exp
@@ -94,6 +95,20 @@ def _enter(node: exp.Expression, outer: Scope | None) -> Scope | None:
     return outer
 
 
+def named_relations(statement: ParsedStatement) -> Iterator[exp.Table]:
+    """Every table or view where the statement names it; neither CTEs nor functions."""
+    for table in statement.nodes(exp.Table):
+        if isinstance(table.this, exp.Identifier) and not is_cte(statement, table):
+            yield table
+
+
+def called(table: exp.Table) -> str:
+    """What the statement calls it: its alias, or its own name."""
+    alias = table.args.get("alias")
+    name: str = alias.name if alias is not None else table.this.name
+    return name
+
+
 def column_owner(statement: ParsedStatement, qualifier: exp.Expression) -> str | None:
     """The relation whose column a name with this qualifier can only be, if PostgreSQL finds a column of that name.
 
@@ -102,9 +117,8 @@ def column_owner(statement: ParsedStatement, qualifier: exp.Expression) -> str |
     owners: set[str | None] = set()
     for table in statement.nodes(exp.Table):
         alias = table.args.get("alias")
-        is_relation = isinstance(table.this, exp.Identifier) and not is_cte(statement, table)
-        name = alias.name if alias is not None else table.this.name
-        if name == qualifier.name:
+        if called(table) == qualifier.name:
+            is_relation = isinstance(table.this, exp.Identifier) and not is_cte(statement, table)
             owners.add(table.this.name if is_relation and not (alias is not None and alias.columns) else None)
     for alias in statement.nodes(exp.TableAlias):
         # Of a query, a join, a function or a CTE, whose columns only PostgreSQL knows.

@@ -6,13 +6,13 @@ and Sequel, `xmax = 0`, which tells an upsert's insert from its update, and `tab
 tells of nobody else. A column of a view, a type or a query may have one of these names, and is like any other.
 """
 
-from collections.abc import Iterator
 from typing import NoReturn
 
 from sqlglot import exp
 
 from postgate.validator.parsed import ParsedStatement
-from postgate.validator.rules.relations import column_owner, is_cte
+from postgate.validator.rules.relations import called, column_owner, named_relations
+from postgate.validator.rules.types import type_name
 
 SYSTEM_COLUMNS = frozenset({"xmin", "xmax", "cmin", "cmax", "tableoid"})
 _QUERIES = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
@@ -27,7 +27,7 @@ def judge_system_columns(statement: ParsedStatement) -> None:
     for dot in statement.nodes(exp.Dot):
         if dot.expression.name in SYSTEM_COLUMNS and isinstance(dot.expression, exp.Identifier):
             row = dot.this.unnest()
-            if isinstance(row, exp.Column) and any(_called(table) == row.name for table in _relations(statement)):
+            if isinstance(row, exp.Column) and any(called(table) == row.name for table in named_relations(statement)):
                 _refuse(statement, dot.expression)
     for call in statement.nodes(exp.Anonymous):
         # x.f and f(x) are the same to PostgreSQL.
@@ -49,7 +49,7 @@ def _is_permitted(column: exp.Column) -> bool:
     other = (parent.expression if parent.this is node else parent.this).unnest()
     if column.name == "xmax":
         return isinstance(other, exp.Literal) and other.name == "0"
-    return column.name == "tableoid" and isinstance(other, exp.Cast) and other.to.args["kind"].name == "regclass"
+    return column.name == "tableoid" and isinstance(other, exp.Cast) and type_name(other.to) == "regclass"
 
 
 def _is_equality(node: exp.Expr | None) -> bool:
@@ -60,16 +60,16 @@ def _judge_column(statement: ParsedStatement, column: exp.Column) -> None:
     """A name of a query's own, of a CTE's or a function's column is no system column; of a view, the database knows."""
     qualifier = column.args.get("table")
     if qualifier is not None:
-        called = [table for table in _relations(statement) if _called(table) == qualifier.name]
+        found = [table for table in named_relations(statement) if called(table) == qualifier.name]
         owner = column_owner(statement, qualifier)
-        if not called:
+        if not found:
             return
     elif _is_output_name(column):
         return
     else:
-        called = _in_scope(statement, column)
-        owner = called[0].this.name if len(called) == 1 else None
-        if not called and _query_of(column) is not None:
+        found = _in_scope(statement, column)
+        owner = found[0].this.name if len(found) == 1 else None
+        if not found and _query_of(column) is not None:
             return
     if owner is None:
         _refuse(statement, column.this)
@@ -89,7 +89,7 @@ def _in_scope(statement: ParsedStatement, column: exp.Column) -> list[exp.Table]
     """The relations of the nearest query around the column that has any."""
     query = _query_of(column)
     while query is not None:
-        if found := [table for table in _relations(statement) if _query_of(table) is query]:
+        if found := [table for table in named_relations(statement) if _query_of(table) is query]:
             return found
         query = _query_of(query)
     return []
@@ -100,18 +100,6 @@ def _query_of(node: exp.Expression) -> exp.Expression | None:
     while parent is not None and not isinstance(parent, _QUERIES):
         parent = parent.parent
     return parent
-
-
-def _relations(statement: ParsedStatement) -> Iterator[exp.Table]:
-    for table in statement.nodes(exp.Table):
-        if isinstance(table.this, exp.Identifier) and not is_cte(statement, table):
-            yield table
-
-
-def _called(table: exp.Table) -> str:
-    alias = table.args.get("alias")
-    name: str = alias.name if alias is not None else table.this.name
-    return name
 
 
 def _refuse(statement: ParsedStatement, node: exp.Expression) -> NoReturn:

@@ -35,6 +35,12 @@ def judge_types(statement: ParsedStatement) -> None:
         _judge_type(statement, data_type)
 
 
+def type_name(data_type: exp.DataType) -> str:
+    """The name of a type, without a schema."""
+    name: str = data_type.args["kind"].name
+    return name
+
+
 def _judge_type(statement: ParsedStatement, data_type: exp.DataType) -> None:
     if data_type.args.get("reftype"):
         statement.refuse("%TYPE is not allowed", data_type)
