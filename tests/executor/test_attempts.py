@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from support import walls
 from support.service import Service, Tenant, break_a_connection
 
 from postgate.executor import attempts, prologue
@@ -161,7 +162,7 @@ def test_a_token_that_changes_all_the_time_is_unavailable(
     service: Service, reasons: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each transaction finds another version than the look-up just before it."""
-    monkeypatch.setattr(prologue, "ENTER", b"SELECT postgate_internal.enter($1, $2, $3, $4)")
+    monkeypatch.setattr(prologue, "ENTER", walls.BY_FUNCTION)
     tenant = service.tenant()
     service.query("SELECT 1 AS a", token=tenant.token)
     service.execute(

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg import errors
+from support import walls
 
 from postgate.executor.prologue import ENTER
 
@@ -25,7 +26,7 @@ def one(connection: psycopg.Connection, query: str, *parameters: object) -> obje
     return row[0]
 
 
-WAYS = {"statement": ENTER, "function": b"SELECT postgate_internal.enter($1, $2, $3, $4)"}
+WAYS = {"statement": ENTER, "function": walls.BY_FUNCTION}
 
 
 @pytest.fixture(params=WAYS)

@@ -1,13 +1,11 @@
 """A database is deleted whatever its tenant has made of it, and whatever it is doing meanwhile."""
 
-import threading
 import time
-from contextlib import suppress
 
 import psycopg
 import pytest
 from support import walls
-from support.service import Service, Tenant
+from support.service import Service, Tenant, definitions_in_a_loop
 
 from postgate.metadata import migrate
 
@@ -97,25 +95,9 @@ def test_a_tenant_that_alters_in_a_loop_is_deleted(conninfo: str) -> None:
         for _ in range(5):
             tenant = service.tenant()
             service.query("CREATE TABLE t (a int)", token=tenant.token)
-            stop = threading.Event()
-
-            def define(tenant: Tenant = tenant, stop: threading.Event = stop) -> None:
-                with psycopg.connect(conninfo, autocommit=True) as connection:
-                    while not stop.is_set():
-                        for change in ("ALTER COLUMN a SET DEFAULT 1", "SET (fillfactor = 90)"):
-                            with suppress(psycopg.Error):
-                                connection.execute(f"ALTER TABLE {tenant.schema}.t {change}".encode())
-
-            threads = [threading.Thread(target=define) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            try:
+            with definitions_in_a_loop(service, tenant, psycopg.Error):
                 assert service.execute("SELECT delete_tenant_database(%s)", tenant.id) == [(True,)]
                 assert service.query("SELECT 1 AS a", token=tenant.token).code == "UNAUTHORIZED"
-            finally:
-                stop.set()
-                for thread in threads:
-                    thread.join()
             service.execute("SELECT postgate_internal.finish_deletions()")
             assert service.execute(LEFT, tenant.schema, tenant.id) == GONE
 

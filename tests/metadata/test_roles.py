@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from support import walls
 from support.catalog import schema_of
 from support.databases import a_database
-from support.service import ALL, DML, Answer, Service, Tenant
+from support.service import ALL, DML, Answer, Service, Tenant, definitions_in_a_loop
 
 from postgate.metadata import migrate, trial
 
@@ -414,19 +414,7 @@ def test_a_token_is_revoked_whatever_its_tenant_is_doing(service: Service) -> No
     """Definitions in a loop collide with changes of roles; the token's row is what counts."""
     tenant = service.tenant()
     service.query("CREATE TABLE t (a int)", token=tenant.token)
-    stop = threading.Event()
-
-    def define() -> None:
-        with psycopg.connect(service.conninfo, autocommit=True) as connection:
-            while not stop.is_set():
-                for change in ("ALTER COLUMN a SET DEFAULT 1", "SET (fillfactor = 90)"):
-                    with suppress(psycopg.errors.InternalError_, psycopg.errors.DeadlockDetected):
-                        connection.execute(f"ALTER TABLE {tenant.schema}.t {change}".encode())
-
-    threads = [threading.Thread(target=define) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
+    with definitions_in_a_loop(service, tenant, psycopg.errors.InternalError_, psycopg.errors.DeadlockDetected):
         for number, operations in enumerate([("SELECT",), ("SELECT", "INSERT"), ("SELECT", "DELETE"), ALL, DML] * 2):
             token = service.token(tenant.id, f"short {number}", operations)
             assert service.query("SELECT count(*) AS n FROM t", token=token).status == 200
@@ -438,10 +426,6 @@ def test_a_token_is_revoked_whatever_its_tenant_is_doing(service: Service) -> No
                 (1,)
             ]
             assert service.query("SELECT 1 AS a", token=token).code == "UNAUTHORIZED"
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_what_no_timeout_ends_and_nobody_misses_is_taken_away(service: Service, conninfo: str) -> None:

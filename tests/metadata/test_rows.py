@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from support import walls
+from support.databases import a_database
 from support.paths import ROOT
 from support.service import Service, Tenant
 
@@ -78,8 +79,6 @@ ALLOWED = [
 
 @pytest.fixture(scope="module")
 def service(server: str, template: str) -> Iterator[Service]:
-    from support.databases import a_database
-
     with a_database(server, template) as conninfo, walls.service_with("database", conninfo) as service:
         yield service
 

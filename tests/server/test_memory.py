@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.databases import a_database
 from support.processes import running
 from support.service import Service, Tenant
 
@@ -36,8 +37,6 @@ CASES = {
 def served(
     server: str, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, Tenant, int]]:
-    from support.databases import a_database
-
     command = [sys.executable, "-m", "postgate", "serve"]
     settings = {"POSTGATE_WORKERS": "1", "POSTGATE_MAX_RESULT_MB": str(LIMIT_MB)}
     directory = tmp_path_factory.mktemp("served")

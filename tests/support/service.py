@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -130,3 +130,26 @@ def break_a_connection(service: Service) -> threading.Timer:
     closing = threading.Timer(0.3, other.close)
     closing.start()
     return closing
+
+
+@contextmanager
+def definitions_in_a_loop(service: Service, tenant: Tenant, *harmless: type[psycopg.Error]) -> Iterator[None]:
+    """Three sessions alter the tenant's table t, whose column is a, all the time; harmless errors say nothing."""
+    stop = threading.Event()
+
+    def define() -> None:
+        with psycopg.connect(service.conninfo, autocommit=True) as connection:
+            while not stop.is_set():
+                for change in ("ALTER COLUMN a SET DEFAULT 1", "SET (fillfactor = 90)"):
+                    with suppress(*harmless):
+                        connection.execute(f"ALTER TABLE {tenant.schema}.t {change}".encode())
+
+    threads = [threading.Thread(target=define) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

@@ -27,6 +27,8 @@ from support.service import ALL, Answer, Service, Tenant, a_service
 WALLS = tuple(filter(None, [os.environ.get("POSTGATE_TEST_WALL", "")])) or ("database", "validator")
 TIMEOUT_MS = 1_500
 MAX_REPEATS = 6
+# How a transaction is opened where a test changes what the function does.
+BY_FUNCTION = b"SELECT postgate_internal.enter($1, $2, $3, $4)"
 
 # How a statement begins tells who has to run it, whatever else is in it.
 DEFINITIONS = {
@@ -116,7 +118,7 @@ def service_with(wall: str, conninfo: str) -> Iterator[Service]:
                 Step(each, unjudged(access, each)) for each in request.statements
             ]
         if wall in ("validator", "none"):
-            stack.enter_context(patch.object(prologue, "ENTER", b"SELECT postgate_internal.enter($1, $2, $3, $4)"))
+            stack.enter_context(patch.object(prologue, "ENTER", BY_FUNCTION))
             take_down_the_database_wall(service)
         yield service
 
