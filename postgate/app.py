@@ -15,6 +15,9 @@ from postgate.service import Service
 class App(Flask):
     """Flask without what two fixed paths do not need."""
 
+    # The server that calls us need not keep more of a body.
+    max_body_bytes: int
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """The rules have no hosts, so neither the environment's server name nor its Host header is read for them."""
         if request is None:
@@ -22,7 +25,7 @@ class App(Flask):
         return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
-def create_app(config: Config | None = None) -> Flask:
+def create_app(config: Config | None = None) -> App:
     """The WSGI application, by default with the settings of the environment.
 
     Nothing is connected before the first request, so the process may fork after this. The config must name a
@@ -35,6 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
     if config.conninfo is None:
         raise ConfigError("DATABASE_URL is not set")
     app = App("postgate", static_folder=None)
+    app.max_body_bytes = config.max_body_bytes
     app.url_map.merge_slashes = False
     app.extensions["postgate"] = Service(config)
     app.register_blueprint(health.bp)

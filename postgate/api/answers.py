@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
-
 import orjson
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from postgate.errors import InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
-
-log = logging.getLogger("postgate")
+from postgate.observe.log import log_failure
 
 # On every answer: what a tenant's data are must not be guessed from them, and no cache between us may keep them.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -29,9 +25,7 @@ def _public(error: Exception) -> PostgateError:
         return error
     if isinstance(error, HTTPException):
         return _http_error(error)
-    # The message of an error can quote a tenant's data: where it happened is enough.
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    log.error("%s\n%s", type(error).__name__, frames)
+    log_failure(error)
     return InternalError()
 
 

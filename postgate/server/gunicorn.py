@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import select
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -35,7 +36,8 @@ def settings(config: Config) -> dict[str, Any]:
     host = f"[{config.host}]" if ":" in config.host else config.host
     return {
         "bind": f"{host}:{config.port}",
-        "worker_class": "gthread",
+        # Its loop is made of epoll, which only Linux has.
+        "worker_class": "postgate.http.worker.Worker" if hasattr(select, "epoll") else "gthread",
         "workers": config.workers,
         "threads": config.threads,
         "keepalive": 75,

@@ -15,11 +15,12 @@ from uuid import UUID, uuid4
 
 import psycopg
 from flask import Flask
-from werkzeug.serving import make_server
 
 from postgate.app import create_app
 from postgate.config import Config
+from postgate.http.requests import Limits
 from postgate.operations import DML, OPERATIONS
+from support.loops import Server
 
 ADMIN = UUID(int=0)
 ALL = OPERATIONS
@@ -103,15 +104,11 @@ class Service:
 def a_service(conninfo: str, **settings: Any) -> Iterator[Service]:
     """A service on this migrated database, in this process."""
     app = create_app(Config(conninfo=conninfo, **settings))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=[0.02])
-    thread.start()
+    server = Server(app, limits=Limits(body_bytes=app.max_body_bytes))
     try:
         yield Service(server.port, conninfo, app)
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        server.close()
         app.extensions["postgate"].close()
 
 

@@ -1,0 +1,405 @@
+"""The loop of a worker: it reads whole requests, a few threads run them, and the thread that has the answer writes it.
+
+Whatever waits for a client waits here, so no slow or half-sent request, and no client that does not read, holds a
+thread. epoll tells each change of a socket once (edge-triggered), which saves a system call for each request.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, NamedTuple
+
+import orjson
+
+from postgate.errors import InternalError, PostgateError, RequestRefused, Unavailable
+from postgate.http.connection import Connection, Stage
+from postgate.http.requests import Limits, Reader, Request
+from postgate.http.responses import CONTINUE, Response
+from postgate.http.threads import Threads
+from postgate.observe.log import log_failure
+
+log = logging.getLogger("postgate")
+
+READ_BYTES = 64 * 1024
+# The time for a head, from its first byte on.
+HEAD_S = 10.0
+# The time for a body and for an answer; each byte that goes over adds to it, so that only who stands still, or
+# nearly, is cut off.
+TRANSFER_S = 30.0
+LEAST_BYTES_PER_S = 4096
+# How long a connection that we have ended is read on, because what comes would otherwise destroy the answer under way
+# (RFC 9112, 9.6).
+END_S = 2.0
+# How long a worker that stops still takes a request that the client may have sent already on an idle connection.
+LAST_REQUEST_S = 1.0
+# Clients without a token can send bodies too. Those that are larger than the first of these and still incomplete may
+# together have so many times the largest body; then the one that has taken longest is given up.
+SMALL_BODY_BYTES = 64 * 1024
+MAX_LARGE_BODIES = 16
+# A request whose client has gone is not run if it has waited for a thread for longer than this. Before that, a client
+# may have closed one direction only, because it has no more requests.
+PATIENCE_S = 0.1
+# So often the deadlines are looked at.
+TICK_S = 1.0
+
+_CLIENT = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_LEFT = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+
+class Observer(NamedTuple):
+    """What is told of each request, in the thread that runs it: before it runs, and when its answer is sent."""
+
+    begins: Callable[[Request], None]
+    ends: Callable[[Request, Response], None]
+
+
+class Loop:
+    """Serves a WSGI application on listening sockets until it is told to stop."""
+
+    def __init__(
+        self,
+        application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]],
+        listeners: Iterable[socket.socket],
+        *,
+        threads: int = 16,
+        most_connections: int = 1000,
+        keep_alive_s: float = 75.0,
+        limits: Limits | None = None,
+        environment: dict[str, Any] | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        """
+        Args:
+            threads: the most requests that run at once.
+            keep_alive_s: how long a connection may be idle.
+            environment: what the environment of every request has, besides what PEP 3333 asks for.
+        """
+        self._application = application
+        self._threads = Threads(threads, self._serve)
+        self._most_connections = most_connections
+        self._keep_alive_s = keep_alive_s
+        self._limits = limits or Limits()
+        self._environment = {
+            "SCRIPT_NAME": "",
+            "wsgi.version": (1, 0),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            # The body ends where its stream ends, whatever its length is said to be.
+            "wsgi.input_terminated": True,
+            **(environment or {}),
+        }
+        self._observer = observer
+        self._listeners = {listener.fileno(): listener for listener in listeners}
+        self._connections: dict[int, Connection] = {}
+        self._large: dict[Connection, None] = {}
+        # Connections that bring no new event though something is left to read, or to do, on them.
+        self._again: list[Connection] = []
+        # The same, from the threads.
+        self._posted: deque[Connection] = deque()
+        # Whoever writes to the second one wakes the loop.
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._epoll = select.epoll()
+        self._accepting = False
+        self._stopping = False
+        self._next_tick = 0.0
+
+    def run(self, is_wanted: Callable[[], bool], grace_s: float = 30.0) -> None:
+        """Serve as long as it is wanted, which is asked at least once in TICK_S and after each `wake`.
+
+        Then nothing new is accepted; what has begun, and what a client sends at this very moment, is finished.
+
+        Args:
+            grace_s: how long that may take.
+        """
+        self._epoll.register(self._woken, select.EPOLLIN)
+        self._accept(True)
+        while is_wanted():
+            self._turn()
+        self._accept(False)
+        self._stopping = True
+        last = monotonic() + LAST_REQUEST_S
+        for connection in self._connections.values():
+            if connection.stage is Stage.REQUEST:
+                connection.deadline = min(connection.deadline, last)
+        end = monotonic() + grace_s
+        while self._connections and monotonic() < end:
+            self._next_tick = 0.0
+            self._turn(0.1)
+            is_wanted()
+        for connection in list(self._connections.values()):
+            self._close(connection)
+        self._epoll.close()
+        self._woken.close()
+        self._waker.close()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    def wake(self) -> None:
+        """Have the loop go round now, from another thread or a signal handler."""
+        # Either it wakes already, or it has ended while a statement went on.
+        with suppress(OSError):
+            self._waker.send(b"\0")
+
+    # What happens on the sockets.
+
+    def _turn(self, most_s: float = TICK_S) -> None:
+        events = self._epoll.poll(0 if self._again else most_s)
+        again, self._again = self._again, []
+        for descriptor, event in events:
+            connection = self._connections.get(descriptor)
+            if connection is not None:
+                if event & _LEFT:
+                    connection.left = True
+                self._attend(connection)
+            elif descriptor in self._listeners:
+                self._accept_one(self._listeners[descriptor])
+            elif descriptor == self._woken.fileno():
+                self._woken.recv(4096)
+        for connection in again:
+            self._attend(connection)
+        while self._posted:
+            self._attend(self._posted.popleft())
+        now = monotonic()
+        if now >= self._next_tick:
+            self._next_tick = now + TICK_S
+            self._end_the_late(now)
+            self._accept(not self._stopping and len(self._connections) < self._most_connections)
+
+    def _accept(self, wanted: bool) -> None:
+        if wanted == self._accepting:
+            return
+        self._accepting = wanted
+        for descriptor, listener in self._listeners.items():
+            if wanted:
+                listener.setblocking(False)
+                # One worker of those that wait is woken, not all.
+                self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            else:
+                self._epoll.unregister(descriptor)
+
+    def _accept_one(self, listener: socket.socket) -> None:
+        """Only one in a turn: the other workers take the next."""
+        if len(self._connections) >= self._most_connections and not self._end_an_idle_one():
+            self._accept(False)
+            return
+        try:
+            client, address = listener.accept()
+        except OSError:
+            # Another worker was faster, or the client has gone, or there is no descriptor left for it.
+            return
+        client.setblocking(False)
+        reader = Reader(self._environment, client.getsockname(), address, self._limits)
+        self._connections[client.fileno()] = Connection(client, reader, monotonic() + self._keep_alive_s)
+        self._epoll.register(client.fileno(), _CLIENT)
+
+    def _attend(self, connection: Connection) -> None:
+        """Go on with a connection on which something has happened."""
+        # In this order: its thread first lets it go, and then looks whether there is something to read.
+        connection.unread = True
+        if connection.running or connection.socket.fileno() < 0:
+            return
+        try:
+            if connection.unsent is not None:
+                self._send_rest(connection, connection.unsent)
+            elif connection.stage is Stage.END:
+                self._read(connection)
+            elif connection.ended:
+                self._end(connection)
+            elif connection.reader.has_next:
+                self._take(connection, b"")
+            else:
+                self._read(connection)
+        except OSError:
+            self._close(connection)
+        except Exception as error:
+            # A fault of ours costs one client its connection, and not all of them the worker.
+            log_failure(error)
+            self._close(connection)
+
+    def _read(self, connection: Connection) -> None:
+        connection.unread = False
+        try:
+            data = connection.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._close(connection)
+            return
+        if len(data) == READ_BYTES or connection.left:
+            # There is more, or the end, and no event will tell.
+            self._again.append(connection)
+        if connection.stage is not Stage.END:
+            self._take(connection, data)
+
+    def _take(self, connection: Connection, data: bytes) -> None:
+        reader = connection.reader
+        try:
+            request = reader.feed(data)
+        except RequestRefused as error:
+            self._refuse(connection, error)
+            return
+        if request is not None:
+            connection.request = request
+            self._dispatch(connection)
+            return
+        if reader.in_body:
+            if connection.stage is not Stage.BODY:
+                connection.stage = Stage.BODY
+                connection.deadline = monotonic() + TRANSFER_S
+            connection.deadline += len(data) / LEAST_BYTES_PER_S
+            if reader.expects_continue:
+                reader.expects_continue = False
+                connection.socket.send(CONTINUE)
+            if reader.body_bytes > SMALL_BODY_BYTES:
+                self._large[connection] = None
+                self._bound_large_bodies()
+        elif connection.stage is not Stage.HEAD and reader.begun:
+            connection.stage = Stage.HEAD
+            connection.deadline = monotonic() + HEAD_S
+
+    def _dispatch(self, connection: Connection) -> None:
+        self._large.pop(connection, None)
+        connection.stage = Stage.ANSWER
+        connection.deadline = float("inf")
+        connection.since = monotonic()
+        connection.running = True
+        self._threads.submit(connection)
+
+    def _send_rest(self, connection: Connection, unsent: memoryview) -> None:
+        connection.deadline += connection.send_rest(unsent) / LEAST_BYTES_PER_S
+        if connection.unsent is not None:
+            return
+        if connection.outgoing is not None:
+            self._dispatch(connection)
+        else:
+            self._end(connection)
+
+    # How a connection ends.
+
+    def _refuse(self, connection: Connection, error: PostgateError) -> None:
+        """Answer what is no request, or not all of one; after it nothing on the connection makes sense."""
+        log.info("a request was refused: %d, %s", error.status, error.message)
+        self._large.pop(connection, None)
+        response = Response(Request({"REQUEST_METHOD": "", "SERVER_PROTOCOL": "HTTP/1.1"}, keep_alive=False))
+        connection.ended = True
+        connection.stage = Stage.ANSWER
+        connection.deadline = monotonic() + TRANSFER_S
+        if connection.send(b"".join(response.blocks(_tell(error, response)))):
+            self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        """End it behind its last answer."""
+        connection.socket.shutdown(socket.SHUT_WR)
+        connection.stage = Stage.END
+        connection.deadline = monotonic() + END_S
+        self._again.append(connection)
+
+    def _close(self, connection: Connection) -> None:
+        self._large.pop(connection, None)
+        self._connections.pop(connection.socket.fileno(), None)
+        connection.socket.close()
+        if not connection.running:
+            # The application lets go what it has kept for the rest of the answer.
+            connection.outgoing = None
+
+    def _end_the_late(self, now: float) -> None:
+        for connection in list(self._connections.values()):
+            if now < connection.deadline or connection.running:
+                continue
+            if connection.stage in (Stage.HEAD, Stage.BODY):
+                try:
+                    self._refuse(connection, RequestRefused(408, "the rest of the request did not come in time"))
+                except OSError:
+                    self._close(connection)
+            else:
+                self._close(connection)
+
+    def _end_an_idle_one(self) -> bool:
+        """Make room for a new client by the one that has been idle longest."""
+        idle = [one for one in self._connections.values() if one.stage in (Stage.REQUEST, Stage.END)]
+        if not idle:
+            return False
+        self._close(min(idle, key=lambda connection: connection.deadline))
+        return True
+
+    def _bound_large_bodies(self) -> None:
+        room = MAX_LARGE_BODIES * self._limits.body_bytes
+        while sum(connection.reader.body_bytes for connection in self._large) > room:
+            oldest = next(iter(self._large))
+            try:
+                self._refuse(oldest, Unavailable("too many large bodies are under way"))
+            except OSError:
+                self._close(oldest)
+
+    # In a thread.
+
+    def _serve(self, connection: Connection) -> None:
+        """Run a request, or go on sending its answer, and give the connection back to the loop."""
+        try:
+            self._answer(connection)
+        except Exception as error:
+            if not isinstance(error, OSError):
+                log_failure(error)
+            connection.unsent = connection.outgoing = None
+            connection.ended = True
+        if connection.unsent is not None:
+            connection.deadline = monotonic() + TRANSFER_S
+        elif not connection.ended:
+            connection.stage = Stage.REQUEST
+            connection.deadline = monotonic() + (LAST_REQUEST_S if self._stopping else self._keep_alive_s)
+        goes_on = connection.ended or connection.unsent is not None or connection.reader.has_next
+        connection.running = False
+        if goes_on or connection.unread:
+            self._posted.append(connection)
+            self.wake()
+
+    def _answer(self, connection: Connection) -> None:
+        """Send as much of the answer as the client takes at once."""
+        request, connection.request = connection.request, None
+        if request is not None:
+            if connection.left and connection.unread and monotonic() - connection.since > PATIENCE_S:
+                # The client has gone while its request waited for a thread.
+                connection.ended = True
+                return
+            connection.response = Response(request)
+            connection.outgoing = connection.response.blocks(self._run(request, connection.response))
+        for block in connection.outgoing or ():
+            if not connection.send(block):
+                return
+        response, connection.response, connection.outgoing = connection.response, None, None
+        if response is not None:
+            connection.ended = not response.keep_alive
+            if self._observer is not None:
+                self._observer.ends(response.request, response)
+
+    def _run(self, request: Request, response: Response) -> Iterable[bytes]:
+        if self._observer is not None:
+            self._observer.begins(request)
+        try:
+            pieces = self._application(request.environ, response.start_response)
+        except Exception as error:
+            log_failure(error)
+            return _tell(InternalError(), response)
+        response.keep_alive = request.keep_alive and not self._stopping
+        return pieces
+
+
+def _tell(error: PostgateError, response: Response) -> list[bytes]:
+    """The answer that tells an error, where no application is asked; the connection ends with it."""
+    body = orjson.dumps(error.envelope())
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **error.headers}
+    response.start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(headers.items()))
+    return [body]

@@ -1,0 +1,77 @@
+"""The gunicorn worker that serves by our loop: gunicorn keeps its master, signals, reloads, settings and hooks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+from gunicorn.workers.base import Worker as Base  # type: ignore[import-untyped]
+
+from postgate.http.loop import Loop, Observer
+from postgate.http.requests import Limits, Request
+from postgate.http.responses import Response
+
+# How much longer than its requests a worker may take to stop, before gunicorn's master kills it.
+STOP_S = 1.0
+
+
+class Worker(Base):  # type: ignore[misc]
+    """`worker_class = "postgate.http.worker.Worker"`: an event loop and `threads` threads."""
+
+    alive: bool
+    _loop: Loop
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """gunicorn asks this before it starts: what this class lacks must not be taken as done."""
+        if cfg.is_ssl or cfg.proxy_protocol not in ("off", False):
+            log.error("this worker class has neither TLS nor the PROXY protocol: use worker_class gthread for them")
+            sys.exit(1)
+
+    def run(self) -> None:
+        self._loop = Loop(
+            self.wsgi,
+            self.sockets,
+            threads=self.cfg.threads,
+            most_connections=self.cfg.worker_connections,
+            keep_alive_s=self.cfg.keepalive,
+            limits=Limits(
+                self.cfg.limit_request_line,
+                self.cfg.limit_request_fields,
+                self.cfg.limit_request_field_size,
+                # The application knows which bodies it takes.
+                getattr(self.wsgi, "max_body_bytes", Limits().body_bytes),
+            ),
+            environment={"wsgi.errors": sys.stderr, "wsgi.multiprocess": self.cfg.workers > 1},
+            observer=Observer(self._begins, self._ends),
+        )
+        self._loop.run(self._is_wanted, self.cfg.graceful_timeout - STOP_S)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: stop when what has begun is done."""
+        super().handle_exit(sig, frame)
+        self._loop.wake()
+
+    def _is_wanted(self) -> bool:
+        self.notify()
+        return self.alive and os.getppid() == self.ppid
+
+    def _begins(self, request: Request) -> None:
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            request.keep_alive = False
+            if self.alive:
+                self.log.info("the worker has had its %d requests and makes place for a new one", self.max_requests)
+                self.alive = False
+                self._loop.wake()
+        request.began = monotonic()
+        self.cfg.pre_request(self, request)
+
+    def _ends(self, request: Request, response: Response) -> None:
+        if self.log.access_log_enabled:
+            took = timedelta(seconds=monotonic() - request.began)
+            self.log.access(response, request, request.environ, took)
+        self.cfg.post_request(self, request, request.environ, response)
