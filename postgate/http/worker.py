@@ -22,7 +22,8 @@ class Worker(Base):  # type: ignore[misc]
     """`worker_class = "postgate.http.worker.Worker"`: an event loop and `threads` threads."""
 
     alive: bool
-    _loop: Loop
+    # None until the worker runs: a signal can come while the application is loaded.
+    _loop: Loop | None = None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -32,7 +33,7 @@ class Worker(Base):  # type: ignore[misc]
             sys.exit(1)
 
     def run(self) -> None:
-        self._loop = Loop(
+        self._loop = loop = Loop(
             self.wsgi,
             self.sockets,
             threads=self.cfg.threads,
@@ -48,12 +49,16 @@ class Worker(Base):  # type: ignore[misc]
             environment={"wsgi.errors": sys.stderr, "wsgi.multiprocess": self.cfg.workers > 1},
             observer=Observer(self._begins, self._ends),
         )
-        self._loop.run(self._is_wanted, self.cfg.graceful_timeout - STOP_S)
+        loop.run(self._is_wanted, self.cfg.graceful_timeout - STOP_S)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: stop when what has begun is done."""
         super().handle_exit(sig, frame)
-        self._loop.wake()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            self._loop.wake()
 
     def _is_wanted(self) -> bool:
         self.notify()
@@ -66,7 +71,7 @@ class Worker(Base):  # type: ignore[misc]
             if self.alive:
                 self.log.info("the worker has had its %d requests and makes place for a new one", self.max_requests)
                 self.alive = False
-                self._loop.wake()
+                self._wake()
         request.began = monotonic()
         self.cfg.pre_request(self, request)
 
