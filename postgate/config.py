@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dotenv import dotenv_values
 from psycopg.conninfo import make_conninfo
 
-from postgate.conninfo import is_malformed
+from postgate.conninfo import is_local, is_malformed
 
 
 class ConfigError(Exception):
@@ -39,7 +39,12 @@ SETTINGS = (
     ),
     Setting("POSTGATE_HOST", "127.0.0.1", "address to listen on"),
     Setting("POSTGATE_PORT", "3000", "port to listen on"),
-    Setting("POSTGATE_WORKERS", "", "worker processes; one for each CPU, at most 8, when unset"),
+    Setting(
+        "POSTGATE_WORKERS",
+        "",
+        "worker processes; when unset one for each CPU, or for every second one where PostgreSQL runs beside them; at most 8",
+    ),
+    Setting("POSTGATE_PIN_WORKERS", "true", "keep each worker on one CPU, where its threads take turns most cheaply"),
     Setting("POSTGATE_THREADS", "16", "requests that a worker serves at once"),
     Setting("MAX_BODY_SIZE_MB", "10", "the largest body of a request"),
     Setting("POSTGATE_MAX_RESULT_MB", "64", "the largest body of an answer; a row may have half of it"),
@@ -75,6 +80,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 3000
     workers: int = 2
+    pin_workers: bool = True
     threads: int = 16
     max_body_bytes: int = 10 * MEGABYTE
     max_result_bytes: int = 64 * MEGABYTE
@@ -98,13 +104,15 @@ class Config:
             ConfigError: a value is not what its setting takes.
         """
         values = _Values(environ)
+        conninfo = values.conninfo()
         return cls(
-            conninfo=values.conninfo(),
+            conninfo=conninfo,
             data_dir=Path(values.text("POSTGATE_DATA_DIR")),
             embedded_memory_bytes=values.megabytes("POSTGATE_EMBEDDED_MEMORY_MB", 512, 16_777_216),
             host=values.text("POSTGATE_HOST"),
             port=values.whole("POSTGATE_PORT", 0, 65535),
-            workers=values.whole("POSTGATE_WORKERS", 1, 512, default=min(os.cpu_count() or 1, 8)),
+            workers=values.whole("POSTGATE_WORKERS", 1, 512, default=_workers(conninfo)),
+            pin_workers=values.switch("POSTGATE_PIN_WORKERS"),
             threads=values.whole("POSTGATE_THREADS", 1, 1024),
             max_body_bytes=int(values.number("MAX_BODY_SIZE_MB", 0.001, 1024) * MEGABYTE),
             max_result_bytes=int(values.number("POSTGATE_MAX_RESULT_MB", 0.001, 4096) * MEGABYTE),
@@ -179,6 +187,14 @@ class _Values:
         self.whole("POSTGRES_PORT", 1, 65535)
         parts = {key: self.text(f"POSTGRES_{part}") for key, part in _PARTS.items()}
         return make_conninfo("", **{key: value for key, value in parts.items() if value})
+
+
+def _workers(conninfo: str | None) -> int:
+    """As many as keep the processors busy: for a request PostgreSQL works about as long as we do."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if conninfo is None or is_local(conninfo):
+        processors //= 2
+    return max(1, min(processors, 8))
 
 
 def _dotenv() -> dict[str, str]:

@@ -49,6 +49,13 @@ def is_malformed(conninfo: str) -> bool:
     return "@" in str(parts.get("host", "")) or not re.fullmatch(r"[0-9, ]*", str(parts.get("port", "")))
 
 
+def is_local(conninfo: str) -> bool:
+    """Whether the server runs on this machine, as far as its address tells."""
+    parts = conninfo_to_dict(conninfo)
+    hosts = str(parts.get("hostaddr") or parts.get("host") or "").split(",")
+    return all(host in ("", "localhost", "::1") or host.startswith(("/", "@", "127.")) for host in hosts)
+
+
 def is_transient(error: psycopg.Error, conninfo: str) -> bool:
     """True when the server cannot be reached or does not take connections yet, False when it never will."""
     if is_malformed(conninfo) or not isinstance(error, psycopg.OperationalError):

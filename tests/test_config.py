@@ -1,5 +1,6 @@
 """Settings: every one is documented, checked at start, and never shown when it is a secret."""
 
+import os
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -102,3 +103,27 @@ def test_an_unreadable_file_is_named(nowhere: Path) -> None:
 
 def test_no_secret_is_shown() -> None:
     assert "s3cret" not in repr(Config.from_env({"DATABASE_URL": "postgresql://u:s3cret@h/db"}))
+
+
+@pytest.mark.parametrize(
+    ("conninfo", "local"),
+    [
+        ("", True),
+        ("postgresql:///postgate", True),
+        ("postgresql://me@localhost/postgate", True),
+        ("host=/run/postgresql", True),
+        ("host=127.0.0.2 hostaddr=127.0.0.2", True),
+        ("postgresql://[::1]:5433/a", True),
+        ("postgresql://db.example.com/a", False),
+        ("host=localhost hostaddr=10.0.0.1", False),
+        ("host=localhost,db2", False),
+    ],
+)
+def test_beside_postgresql_there_are_half_as_many_workers(
+    conninfo: str, local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    assert Config.from_env({"DATABASE_URL": conninfo}).workers == (3 if local else 6)
+    assert Config.from_env({"DATABASE_URL": conninfo, "POSTGATE_WORKERS": "5"}).workers == 5
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    assert Config.from_env({"DATABASE_URL": conninfo}).workers == 1

@@ -19,7 +19,7 @@ from postgate.app import create_app
 from postgate.config import Config, ConfigError
 from postgate.metadata import migrate, trial
 from postgate.observe.log import configure_logging
-from postgate.server import prepare, signals
+from postgate.server import prepare, processors, signals
 from postgate.server.first_steps import first_steps
 
 
@@ -44,7 +44,7 @@ def settings(config: Config) -> dict[str, Any]:
         # A request that runs when the service is stopped may use its whole time.
         "graceful_timeout": config.statement_timeout_ms // 1000 + 5,
         "loglevel": config.log_level,
-        "post_fork": _boot_worker,
+        **_at_forks(config),
         "post_worker_init": _settle_worker,
         "control_socket_disable": True,
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
@@ -76,6 +76,21 @@ def hooks() -> dict[str, Callable[[Any], None]]:
         running.close()
 
     return {"on_starting": on_starting, "when_ready": when_ready, "on_exit": on_exit}
+
+
+def _at_forks(config: Config) -> dict[str, Callable[[Any, Any], None]]:
+    # Other systems than Linux choose for themselves.
+    if not config.pin_workers or not hasattr(os, "sched_setaffinity"):
+        return {"post_fork": _boot_worker}
+
+    def pre_fork(arbiter: Any, worker: Any) -> None:
+        processors.choose(arbiter, worker, config.port)
+
+    def post_fork(arbiter: Any, worker: Any) -> None:
+        _boot_worker(arbiter, worker)
+        processors.keep(worker)
+
+    return {"pre_fork": pre_fork, "post_fork": post_fork}
 
 
 def settle_garbage_collection() -> None:

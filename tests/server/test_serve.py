@@ -1,6 +1,8 @@
 """The service as a process: `postgate serve`, gunicorn on its own, other WSGI servers; start, first steps and stop."""
 
+import contextlib
 import http.client
+import os
 import re
 import shutil
 import signal
@@ -10,9 +12,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from psycopg.conninfo import make_conninfo
 from support.paths import ROOT
@@ -223,3 +226,38 @@ def test_a_body_in_broken_chunks_is_the_clients_mistake(conninfo: str, tmp_path:
             assert b'"code":"BAD_REQUEST"' in answer
         assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
         assert "Traceback" not in served.said and "Error" not in served.said
+
+
+@pytest.mark.parametrize("pinned", ["true", "false"])
+def test_each_worker_has_a_processor_of_its_own(conninfo: str, tmp_path: Path, pinned: str) -> None:
+    processors = os.sched_getaffinity(0)
+    settings = {"POSTGATE_WORKERS": str(len(processors)), "POSTGATE_PIN_WORKERS": pinned}
+    with running(SERVE, tmp_path, DATABASE_URL=conninfo, **settings) as served:
+        served.healthy()
+
+        def workers() -> list[psutil.Process]:
+            return psutil.Process(served.process.pid).children()
+
+        def settled() -> bool:
+            spread = sorted(tuple(worker.cpu_affinity()) for worker in workers())
+            expected = (
+                [(processor,) for processor in processors] if pinned == "true" else [tuple(processors)] * len(spread)
+            )
+            return len(spread) == len(processors) and spread == sorted(expected)
+
+        for _ in range(3):
+            wait_until(settled)
+            # The one that comes in its place takes the processor that has become free.
+            workers()[-1].kill()
+            wait_until(lambda: len(workers()) == len(processors))
+        assert psutil.Process(served.process.pid).cpu_affinity() == sorted(processors)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if condition():
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
