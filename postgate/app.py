@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from flask import Flask, Request
-from werkzeug.routing import MapAdapter
+from flask import Flask
+from werkzeug.routing import Rule
 
-from postgate.api import answers, health, query
+from postgate.api import answers, health
+from postgate.api.query import query
 from postgate.config import Config, ConfigError
 from postgate.service import Service
 
 
 class App(Flask):
-    """Flask without what two fixed paths do not need."""
+    """Flask, for all that is no query."""
 
-    # The server that calls us need not keep more of a body.
-    max_body_bytes: int
+    def __init__(self, service: Service) -> None:
+        super().__init__("postgate", static_folder=None)
+        # The server that calls us need not keep more of a body.
+        self.max_body_bytes = service.config.max_body_bytes
+        self.extensions["postgate"] = service
+        self._service = service
+        self.url_map.merge_slashes = False
+        # So that other methods are answered by 405.
+        self.url_map.add(Rule("/query", endpoint="query", methods=["POST"]))
+        self.register_blueprint(health.bp)
+        self.register_error_handler(Exception, answers.response)
 
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """The rules have no hosts, so neither the environment's server name nor its Host header is read for them."""
-        if request is None:
-            return None
-        return self.url_map.bind("", path_info=request.path, default_method=request.method)
+    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/query" and environ["REQUEST_METHOD"] == "POST":
+            return query(self._service, environ, start_response)
+        return super().wsgi_app(environ, start_response)
 
 
 def create_app(config: Config | None = None) -> App:
@@ -37,11 +48,4 @@ def create_app(config: Config | None = None) -> App:
     config = config or Config.from_env(os.environ)
     if config.conninfo is None:
         raise ConfigError("DATABASE_URL is not set")
-    app = App("postgate", static_folder=None)
-    app.max_body_bytes = config.max_body_bytes
-    app.url_map.merge_slashes = False
-    app.extensions["postgate"] = Service(config)
-    app.register_blueprint(health.bp)
-    app.register_blueprint(query.bp)
-    app.register_error_handler(Exception, answers.refusal)
-    return app
+    return App(Service(config))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import orjson
 from flask import Response
 from werkzeug.exceptions import HTTPException
@@ -13,11 +15,21 @@ from postgate.observe.log import log_failure
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
-def refusal(error: Exception) -> Response:
-    """The answer to a request that failed; what is no error of ours is logged and told as INTERNAL_ERROR."""
+def refusal(error: Exception) -> tuple[str, list[tuple[str, str]], bytes]:
+    """The answer to a request that failed: status line, headers and body, as WSGI has them.
+
+    What is no error of ours is logged and told as INTERNAL_ERROR.
+    """
     public = _public(error)
     body = orjson.dumps(public.envelope())
-    return Response(body, public.status, {**HEADERS, **public.headers}, mimetype="application/json")
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **HEADERS, **public.headers}
+    return f"{public.status} {HTTPStatus(public.status).phrase}", list(headers.items()), body
+
+
+def response(error: Exception) -> Response:
+    """The same for Flask, where it refuses a request before a view is reached."""
+    status, headers, body = refusal(error)
+    return Response(body, status, headers)
 
 
 def _public(error: Exception) -> PostgateError:

@@ -1,16 +1,20 @@
-"""POST /query: one statement of a tenant."""
+"""POST /query: one statement of a tenant.
+
+It is a WSGI application of its own: what Flask does around a view (contexts, a session, signals, header objects) would
+take a sixth of a request's processor time, and nothing here needs it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
+from typing import IO, Any
 
-from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
-from postgate.api import body
-from postgate.api.answers import HEADERS
+from postgate.api import answers, body
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.results.objects import Objects
 from postgate.results.rows import LARGE
@@ -22,27 +26,25 @@ CHUNK_BYTES = 64 * 1024
 
 _AUTHORIZATION = re.compile(r"(?:(?i:bearer) +)?(pg_[0-9a-f]{64})")
 
-bp = Blueprint("query", __name__)
 
-
-@bp.post("/query", provide_automatic_options=False)
-def query() -> Response:
-    service: Service = current_app.extensions["postgate"]
+def query(service: Service, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer a request as PEP 3333 has it."""
     answer = Objects()
-    token_hash = _token_hash(request.headers.get("Authorization"))
-    pieces = service.run(token_hash, lambda: body.read(_body(service.config.max_body_bytes)), answer)
-    return _answer(pieces, answer.media_type)
-
-
-def _answer(pieces: list[bytes], media_type: str) -> Response:
-    """The answer to a request that went well; it takes the pieces, and lets large ones go as they are sent."""
+    try:
+        token_hash = _token_hash(environ.get("HTTP_AUTHORIZATION"))
+        pieces = service.run(token_hash, lambda: body.read(_body(environ, service.config.max_body_bytes)), answer)
+    except Exception as error:
+        status, headers, envelope = answers.refusal(error)
+        start_response(status, headers)
+        return [envelope]
     size = sum(map(len, pieces))
-    if size <= LARGE:
-        return Response(b"".join(pieces), headers=HEADERS, mimetype=media_type)
-    return Response(_sent(pieces), headers={**HEADERS, "Content-Length": str(size)}, mimetype=media_type)
+    headers = [("Content-Type", answer.media_type), ("Content-Length", str(size)), *answers.HEADERS.items()]
+    start_response("200 OK", headers)
+    return [b"".join(pieces)] if size <= LARGE else _sent(pieces)
 
 
 def _sent(pieces: list[bytes]) -> Iterator[bytes]:
+    """Large answers in blocks, of which each is let go as it is sent."""
     pieces.reverse()
     while pieces:
         # Small ones together: each is a write of its own.
@@ -68,30 +70,30 @@ def _token_hash(header: str | None) -> str:
     return sha256(token[1].encode()).hexdigest()
 
 
-def _body(limit: int) -> bytes:
+def _body(environ: dict[str, Any], limit: int) -> bytes:
     """The whole body, however it is transferred."""
-    if (request.content_length or 0) > limit:
-        _discard_body(limit)
-        raise BodyTooLarge(limit)
-    data = _read(limit + 1)
-    if len(data) > limit:
-        _discard_body(limit)
-        raise BodyTooLarge(limit)
-    return data
+    stream = get_input_stream(environ)
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal():
+        raise RequestRefused(400, "Content-Length must be one number")
+    if int(length) <= limit:
+        data = _read(stream, limit + 1)
+        if len(data) <= limit:
+            return data
+    # Most clients read the answer only after they have sent all; one that asks first (RFC 9110, 10.1.1) need not.
+    if "HTTP_EXPECT" not in environ:
+        _discard(stream, MAX_DISCARDED * limit)
+    raise BodyTooLarge(limit)
 
 
-def _discard_body(limit: int) -> None:
-    """Most clients read the answer only after they have sent all; one that asks first (RFC 9110, 10.1.1) need not."""
-    if "Expect" in request.headers:
-        return
-    left = MAX_DISCARDED * limit
-    while left > 0 and (chunk := _read(min(left, CHUNK_BYTES))):
-        left -= len(chunk)
+def _discard(stream: IO[bytes], most: int) -> None:
+    while most > 0 and (chunk := _read(stream, min(most, CHUNK_BYTES))):
+        most -= len(chunk)
 
 
-def _read(size: int) -> bytes:
+def _read(stream: IO[bytes], size: int) -> bytes:
     try:
-        return request.stream.read(size)
+        return stream.read(size)
     except HTTPException:
         raise
     except Exception as error:
