@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench-validator bench-interrupts format lock wheel clean
+.PHONY: help run test check fuzz bench bench-quick bench-validator bench-interrupts format lock wheel clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -22,6 +22,12 @@ check: .venv/dev ## Lint, formatting and types
 
 fuzz: .venv/dev ## Compare the grammar with PostgreSQL's own on a million mutated statements
 	$(BIN)/python scripts/fuzz_grammar.py 1000000
+
+bench: .venv/dev ## Measure what a request costs, beside pgbench and other servers (ten minutes)
+	$(BIN)/python scripts/bench $(BENCH)
+
+bench-quick: .venv/dev ## The same in a minute, with less to compare
+	$(BIN)/python scripts/bench --quick $(BENCH)
 
 bench-validator: .venv/dev ## Time the largest statement of each construct, and typical ones cold and warm
 	$(BIN)/python scripts/bench_validator.py

@@ -42,7 +42,7 @@ SETTINGS = (
     Setting(
         "POSTGATE_WORKERS",
         "",
-        "worker processes; when unset one for each CPU, or for every second one where PostgreSQL runs beside them; at most 8",
+        "worker processes; when unset one for each CPU, or every second one beside a PostgreSQL; at most 8",
     ),
     Setting("POSTGATE_PIN_WORKERS", "true", "keep each worker on one CPU, where its threads take turns most cheaply"),
     Setting("POSTGATE_THREADS", "16", "requests that a worker serves at once"),
