@@ -49,7 +49,11 @@ SETTINGS = (
     Setting("MAX_BODY_SIZE_MB", "10", "the largest body of a request"),
     Setting("POSTGATE_MAX_RESULT_MB", "64", "the largest body of an answer; a row may have half of it"),
     Setting("POSTGATE_MAX_STATEMENT_MB", "1", "the longest text of a statement, in millions of characters (2^20)"),
-    Setting("POSTGATE_MAX_STEPS", "80000", "the largest statement: a word in it counts 3, any other token 1"),
+    Setting(
+        "POSTGATE_MAX_STEPS",
+        "80000",
+        "the largest statement: a word in it counts 3, any other token and a row of constants 1",
+    ),
     Setting("POSTGATE_MAX_NESTING", "256", "levels of parentheses, calls and queries in a statement; a call counts 2"),
     Setting("POSTGATE_STATEMENT_TIMEOUT", "30", "seconds after which PostgreSQL cancels a statement"),
     Setting("POSTGATE_POOL_SIZE", "8", "the most connections of a worker to one backend"),

@@ -23,7 +23,7 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
 
 
 def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:
-    reading = read(sql, limits)
+    reading = read(sql, limits, rows=True)
     roots = parse_tokens(reading.tokens, sql, limits.nesting)
     if not roots:
         raise RuleError("empty statement")

@@ -87,7 +87,7 @@ class Operands(Chapter):
     def begins_query(self, token: Token, following: Token) -> bool:
         if token.kind != "IDENT" or token.value not in _QUERY_WORDS:
             return False
-        return token.value != "values" or following.kind == "("
+        return token.value != "values" or following.kind in ("(", "ROW")
 
     def in_parentheses(self) -> exp.Expression:
         """( query ), ( expression ) or ( row ): exp.Subquery, exp.Paren or exp.Tuple."""

@@ -77,6 +77,9 @@ class Queries(Chapter):
         return exp.Values(expressions=self.cursor.comma_list(self.values_row))
 
     def values_row(self) -> exp.Tuple:
+        if self.cursor.at_kind("ROW"):
+            self.cursor.advance()
+            return exp.Tuple(pos=self.cursor.previous.start)
         self.cursor.expect_kind("(")
         items = self.cursor.comma_list(self.expr_or_default)
         self.cursor.expect_kind(")")

@@ -55,6 +55,12 @@ _COMMON = re.compile(
     r"|([*<>=])(?![~!@#^&|`?+\-*/%<>=])"
     rf"|(\$[1-9][0-9]{{0,3}}+)(?![{_START}0-9$]))"
 )
+# A whole row of VALUES that is nothing but constants. Behind each stands what lets no token go on, and no string.
+_BLANKS = r"[ \t\n\r\f]*+"
+_CONSTANT = (
+    rf"{_BLANKS}(?:-?[0-9]{{1,18}}+(?:\.[0-9]{{1,30}}+)?|'[^']*+(?:''[^']*+)*'|(?ai:null|true|false|default)){_BLANKS}"
+)
+_CONSTANT_ROW = re.compile(rf"\({_CONSTANT}(?:,{_CONSTANT})*\)")
 _WORD_GROUP, _PUNCTUATION_GROUP, _PARAMETER_GROUP = 1, 3, 5
 _GROUP_KINDS = ("", "IDENT", "ICONST", "", "OP", "PARAM")
 _NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
@@ -74,7 +80,8 @@ class Token(NamedTuple):
 
     Attributes:
         kind: IDENT (also each keyword), QIDENT, SCONST, BCONST, XCONST, ICONST, FCONST, PARAM, OP, or the text itself
-            for punctuation: ( ) [ ] , ; . : :: := => ..
+            for punctuation: ( ) [ ] , ; . : :: := => ..; and ROW, if that was asked for: a row of VALUES with nothing
+            but constants in it, from parenthesis to parenthesis.
         text: the text as it stands.
         value: what it means: a name folded and cut, a string's content, a parameter's number, an operator's name, an
             integer (ICONST) in decimal digits.
@@ -106,8 +113,12 @@ def tokenize(sql: str, limits: TextLimits = DEFAULT) -> list[Token]:
     return read(sql, limits).tokens
 
 
-def read(sql: str, limits: TextLimits = DEFAULT) -> Reading:
+def read(sql: str, limits: TextLimits = DEFAULT, *, rows: bool = False) -> Reading:
     """The tokens and comments of a text; takes time in proportion to its length, and stops at the limit.
+
+    Args:
+        rows: take a row of constants as one token: a bulk insert has ten thousands of constants, about which there is
+            nothing to say.
 
     Raises:
         LexError: PostgreSQL's scanner would refuse the text, its supported versions do not agree on it, or reading it
@@ -116,14 +127,15 @@ def read(sql: str, limits: TextLimits = DEFAULT) -> Reading:
     if len(sql) > limits.characters:
         message = f"the statement has more than {limits.characters} characters; send large values as parameters"
         raise LexError(message, sql, limits.characters)
-    lexer = _Lexer(sql, limits.steps)
+    lexer = _Lexer(sql, limits.steps, rows)
     return Reading(lexer.tokens(), lexer.comments)
 
 
 class _Lexer:
-    def __init__(self, sql: str, max_steps: int) -> None:
+    def __init__(self, sql: str, max_steps: int, rows: bool) -> None:
         self.sql = sql
         self.max_steps = max_steps
+        self.rows = rows
         self.result: list[Token] = []
         # Where each begins and ends. One after a string is read twice, because UESCAPE could follow it.
         self.comments: list[tuple[int, int]] = []
@@ -167,11 +179,28 @@ class _Lexer:
             value = text.lower()
         elif group == _PUNCTUATION_GROUP:
             kind = text
+            if (
+                text == "("
+                and self.rows
+                and self._at_row()
+                and (row := _CONSTANT_ROW.match(self.sql, common.start(group)))
+            ):
+                return self._add("ROW", "", *row.span())
         elif group == _PARAMETER_GROUP:
             value = text[1:]
         start, end = common.span(group)
         self.result.append(Token(kind, text, value, start, end))
         return end
+
+    def _at_row(self) -> bool:
+        """Whether what comes next can only be a row: after VALUES, or after a comma that follows a row."""
+        if not self.result:
+            return False
+        last, before = self.result[-1], self.result[-2] if len(self.result) > 1 else None
+        if last.kind == ",":
+            return before is not None and before.kind == "ROW"
+        # With a schema before it VALUES is the name of a function.
+        return last.kind == "IDENT" and last.value == "values" and (before is None or before.kind != ".")
 
     def _check_characters(self) -> None:
         if (nul := self.sql.find("\0")) >= 0:

@@ -5,7 +5,8 @@ from sqlglot import exp
 from postgate.validator.lists.keywords import KEYWORDS
 from postgate.validator.parsed import ParsedStatement
 
-_PLACED_KINDS = frozenset({"QIDENT", "SCONST", "BCONST", "XCONST", "ICONST", "FCONST", "PARAM"})
+_PLACES = (exp.Identifier, exp.Literal, exp.Placeholder, exp.Tuple)
+_PLACED_KINDS = frozenset({"QIDENT", "SCONST", "BCONST", "XCONST", "ICONST", "FCONST", "PARAM", "ROW"})
 
 
 def account_for_text(statement: ParsedStatement) -> None:
@@ -13,7 +14,7 @@ def account_for_text(statement: ParsedStatement) -> None:
 
     A keyword that shapes the statement needs no node; where it is used as a name, the node has its place.
     """
-    placed = {node.args.get("pos") for node in statement.nodes(exp.Identifier, exp.Literal, exp.Placeholder)}
+    placed = {node.args.get("pos") for node in statement.nodes(*_PLACES)}
     selects = 0
     for token in statement.tokens:
         if token.start in placed:
