@@ -32,7 +32,7 @@ Row = tuple[bytes | None, ...]
 GRACE_S = 2.0
 # How long the server may take to confirm that it has cancelled a statement.
 CANCEL_S = 5.0
-CHUNK_ROWS = 100
+CHUNK_ROWS = 500
 # Bytes.
 MAX_KEPT = 1_000_000
 # libpq before 17 gives single rows only.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
@@ -64,6 +64,75 @@ SCALARS: Mapping[int, Encode] = {
     1184: timestamptz,
     **dict.fromkeys((1082, 1083, 1266, 2950), plain),
 }
+
+
+# Stands between the values of a column while they are encoded together: no encoding below touches it.
+_SEPARATOR = b"\x7f"
+
+
+def _texts(joined: bytes) -> bytes | None:
+    try:
+        return orjson.dumps(joined.decode())
+    except UnicodeDecodeError:
+        return None
+
+
+def _booleans(joined: bytes) -> bytes | None:
+    return joined.replace(b"f", b"false").replace(b"t", b"true")
+
+
+def _numbers(joined: bytes) -> bytes | None:
+    return None if b"N" in joined or b"I" in joined else joined
+
+
+def _timestamps(joined: bytes) -> bytes | None:
+    # Infinities, and dates before Christ, which have another space.
+    return None if b"f" in joined or b"B" in joined else b'"' + joined.replace(b" ", b"T") + b'"'
+
+
+def _timestamptzs(joined: bytes) -> bytes | None:
+    return _timestamps(joined.replace(b"+00", b"+00:00"))
+
+
+def _plains(joined: bytes) -> bytes | None:
+    return b'"' + joined + b'"'
+
+
+# What does the same for many values with a separator between them, or gives None where it cannot.
+_TOGETHER: Mapping[Encode, Callable[[bytes], bytes | None]] = {
+    boolean: _booleans,
+    text: _texts,
+    number: _numbers,
+    timestamp: _timestamps,
+    timestamptz: _timestamptzs,
+    plain: _plains,
+}
+# Below this many values a call for each takes less.
+_FEW = 8
+
+
+def encode_column(column: Sequence[bytes | None], encode: Encode) -> list[bytes]:
+    """Every value of a column as JSON: many of them in a few calls where they allow it."""
+    if encode is as_it_is:
+        return [NULL if value is None else value for value in column]
+    together = _TOGETHER.get(encode)
+    if together is None or len(column) < _FEW:
+        return [NULL if value is None else encode(value) for value in column]
+    present = [value for value in column if value is not None]
+    encoded = _encode_together(present, together) or map(encode, present)
+    if len(present) == len(column):
+        return list(encoded)
+    following = iter(encoded)
+    return [NULL if value is None else next(following) for value in column]
+
+
+def _encode_together(values: Sequence[bytes], together: Callable[[bytes], bytes | None]) -> list[bytes] | None:
+    joined = _SEPARATOR.join(values)
+    if joined.count(_SEPARATOR) != len(values) - 1 or (encoded := together(joined)) is None:
+        return None
+    if encoded[:1] == b'"':
+        encoded = encoded.replace(_SEPARATOR, b'"' + _SEPARATOR + b'"')
+    return encoded.split(_SEPARATOR)
 
 
 def encoder_of(type_: Type) -> Encode:

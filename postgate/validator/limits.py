@@ -8,7 +8,7 @@ class TextLimits(NamedTuple):
 
     Attributes:
         characters: the length of the text.
-        steps: the work of reading it: three for each word or quoted name, one for any other token, or a whole row of constants.
+        steps: the work of reading it: three for each word or quoted name, one for any other token or row of constants.
         nesting: how many levels of parentheses, calls and queries stand in one another.
     """
 
