@@ -18,7 +18,7 @@ import psycopg
 
 from postgate import embedded
 from postgate.operations import OPERATIONS
-from postgate.server.gunicorn import settle_garbage_collection
+from postgate.server.gunicorn import settle_interpreter
 from postgate.validator import Facts, Tenant, TextLimits, Validator
 from postgate.validator.analysis import analyse
 from postgate.validator.reading.lexer import LexError, tokenize
@@ -119,7 +119,7 @@ ROUNDS = 3
 
 
 def main() -> None:
-    settle_garbage_collection()
+    settle_interpreter()
     limits = TextLimits()
     validator = Validator(limits)
     tenant = Tenant("mine", frozenset(OPERATIONS))

@@ -15,6 +15,8 @@ RESERVED = ("queries", "query", "row_mode", "dry_run", "isolation", "read_only")
 MAX_PARAMETERS = 65_535
 # Each takes some hundred bytes when it is read, however short it is in the body.
 MAX_VALUES = 1_000_000
+# In a larger body each number is made by a function of Python: between calls of those another thread may go on.
+LONG_BYTES = 256 * 1024
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -53,11 +55,12 @@ def _load(body: bytes) -> Any:
     # Commas in strings are counted only where there are that many.
     if body.count(b",") > MAX_VALUES and _STRING.sub(b"", body).count(b",") > MAX_VALUES:
         raise ParseError(f"the body has more than {MAX_VALUES} values; send them in parts")
+    number = Number if len(body) <= LONG_BYTES else _number
     try:
         return json.loads(
             body.decode(),
-            parse_int=Number,
-            parse_float=Number,
+            parse_int=number,
+            parse_float=number,
             parse_constant=_refuse_constant,
             object_pairs_hook=_object,
         )
@@ -67,6 +70,10 @@ def _load(body: bytes) -> Any:
         raise ParseError(f"the body is not JSON: {error}") from None
     except RecursionError:
         raise ParseError("the body is nested too deeply") from None
+
+
+def _number(text: str) -> Number:
+    return Number(text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -93,10 +93,13 @@ def _at_forks(config: Config) -> dict[str, Callable[[Any, Any], None]]:
     return {"pre_fork": pre_fork, "post_fork": post_fork}
 
 
-def settle_garbage_collection() -> None:
-    """A parse makes many objects that live until its end: to look among them for garbage doubles its time."""
+def settle_interpreter() -> None:
+    """What suits a worker whose threads have short requests beside a long parse now and then."""
+    # A parse makes many objects that live until its end: to look among them for garbage doubles its time.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(100_000, 20, 20)
+    # In seconds: a request asks for the interpreter some five times, and waits as long for a thread that works on.
+    sys.setswitchinterval(0.001)
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
@@ -128,7 +131,7 @@ def _boot_worker(_arbiter: object, _worker: object) -> None:
 
 def _settle_worker(_worker: object) -> None:
     signals.leave_interrupts_to_the_master()
-    settle_garbage_collection()
+    settle_interpreter()
 
 
 def _report(text: str) -> None:

@@ -1,5 +1,7 @@
 """From a text to what it does: lexer, grammar, then every rule, once for each text."""
 
+import gc
+
 from postgate.validator.facts import Facts, Refusal
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.grammar.statements import parse_tokens
@@ -8,18 +10,29 @@ from postgate.validator.parsed import ParsedStatement, RuleError
 from postgate.validator.reading.lexer import LexError, read, without_comments
 from postgate.validator.rules import RULES
 
+# Characters.
+_LONG = 20_000
+
 
 def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
     """Read a text as PostgreSQL would and apply every rule; never raises on any text."""
     try:
         statement = _parsed(sql, limits)
-        for rule in RULES:
-            rule(statement)
-        return statement.facts()
-    except (LexError, GrammarError, RuleError) as error:
+        try:
+            for rule in RULES:
+                rule(statement)
+            return statement.facts()
+        finally:
+            statement.take_apart()
+    except (LexError, RuleError) as error:
         return Refusal(str(error))
-    except RecursionError:
-        return Refusal("the statement is nested too deeply")
+    except (GrammarError, RecursionError) as error:
+        refusal = Refusal(str(error) if isinstance(error, GrammarError) else "the statement is nested too deeply")
+    if len(sql) > _LONG:
+        # The part of a tree that was made holds itself. Together with those of other texts it would be freed in one go,
+        # of a second or more, in which no other request of the process goes on.
+        gc.collect(1)
+    return refusal
 
 
 def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:

@@ -108,6 +108,22 @@ class ParsedStatement:
         facts |= {name: frozenset(value) for name, value in facts.items() if type(value) is set}
         return Facts(**facts)
 
+    def take_apart(self) -> None:
+        """Let go of the tree node by node, when nobody needs it any more.
+
+        A node and those below it know each other, so only the garbage collector would free them: all of a large tree at
+        once, during which no other request of the process goes on.
+        """
+        for nodes in self._nodes.values():
+            for node in nodes:
+                node.args.clear()
+                node.parent = None
+        for nodes in self._nodes.values():
+            while nodes:
+                nodes.pop()
+        while self.tokens:
+            self.tokens.pop()
+
     def refuse(self, message: str, node: exp.Expression | None = None) -> NoReturn:
         raise RuleError(placed(message, self.sql, None if node is None else _offset(node)))
 

@@ -44,6 +44,10 @@ class Cursor:
         self.previous = _NONE
         self.current, self.following = self._tokens[:2]
 
+    def let_go(self) -> None:
+        """Forget the tokens. The chapters of a grammar and its cursor know each other, and would keep them for long."""
+        self._tokens.clear()
+
     def advance(self, times: int = 1) -> None:
         """Consume so many tokens, of which there must be enough."""
         self.index = index = self.index + times

@@ -104,7 +104,14 @@ def parse_tokens(tokens: Sequence[Token], sql: str, nesting_limit: int) -> list[
     Raises:
         GrammarError: the tokens between two semicolons make no statement that is known.
     """
-    return [Grammar(Cursor(piece, sql, nesting_limit)).statement() for piece in _split(tokens) if piece]
+    return [_statement(Cursor(piece, sql, nesting_limit)) for piece in _split(tokens) if piece]
+
+
+def _statement(cursor: Cursor) -> exp.Expression:
+    try:
+        return Grammar(cursor).statement()
+    finally:
+        cursor.let_go()
 
 
 def _split(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
