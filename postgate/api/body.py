@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from postgate.errors import ParseError
@@ -55,15 +55,9 @@ def _load(body: bytes) -> Any:
     # Commas in strings are counted only where there are that many.
     if body.count(b",") > MAX_VALUES and _STRING.sub(b"", body).count(b",") > MAX_VALUES:
         raise ParseError(f"the body has more than {MAX_VALUES} values; send them in parts")
-    number = Number if len(body) <= LONG_BYTES else _number
+    decoder = _DECODER if len(body) <= LONG_BYTES else _LONG_DECODER
     try:
-        return json.loads(
-            body.decode(),
-            parse_int=number,
-            parse_float=number,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
+        return decoder.decode(body.decode())
     except UnicodeDecodeError:
         raise ParseError("the body is not valid UTF-8") from None
     except json.JSONDecodeError as error:
@@ -118,3 +112,12 @@ def _check_text(text: str, where: str) -> None:
             text.encode()
         except UnicodeEncodeError:
             raise ParseError(f"{where} has a lone surrogate") from None
+
+
+def _decoder(number: Callable[[str], Number]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_int=number, parse_float=number, parse_constant=_refuse_constant, object_pairs_hook=_object
+    )
+
+
+_DECODER, _LONG_DECODER = _decoder(Number), _decoder(_number)

@@ -350,7 +350,7 @@ def _length(environ: Mapping[str, Any]) -> int | None:
             # Two ways to tell where the body ends: a proxy before us may have chosen the other one.
             raise RequestRefused(400, "Transfer-Encoding may not stand beside Content-Length, nor in HTTP/1.0")
         if coding.lower() != "chunked":
-            raise RequestRefused(501, "the only Transfer-Encoding is chunked")
+            raise RequestRefused(400, "the only Transfer-Encoding is chunked")
         return None
     if length is None:
         return 0

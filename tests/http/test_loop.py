@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from support.loops import connect, exchange, serving, to_the_end
+from support.loops import connect, connections, exchange, serving, to_the_end
 
 from postgate.http import loop
 from postgate.http.requests import Limits
@@ -212,15 +212,13 @@ def test_an_application_that_fails() -> None:
 
 
 def test_half_sent_requests_hold_no_thread(quick: None) -> None:
-    with serving(echo, threads=1) as server:
-        slow = [connect(server.port) for _ in range(50)]
+    with serving(echo, threads=1) as server, connections(server.port, 50) as slow:
         for number, client in enumerate(slow):
             client.sendall(POST + b"Content-Length: 5\r\n\r\nhe" if number % 2 else b"GET / HTT")
         assert exchange(server.port, LAST).startswith(b"HTTP/1.1 200")
         for client in slow:
             # They are told, and let go.
             assert to_the_end(client).startswith(b"HTTP/1.1 408 Request Timeout")
-            client.close()
 
 
 def test_a_body_may_take_long_as_long_as_it_comes(quick: None) -> None:
@@ -299,8 +297,7 @@ def test_a_client_that_has_closed_one_direction_is_answered() -> None:
 
 def test_no_more_requests_run_at_once_than_there_are_threads() -> None:
     gate = Gate()
-    with serving(gate, threads=3) as server:
-        clients = [connect(server.port) for _ in range(8)]
+    with serving(gate, threads=3) as server, connections(server.port, 8) as clients:
         for client in clients:
             client.sendall(LAST)
         for _ in range(3):
@@ -309,29 +306,26 @@ def test_no_more_requests_run_at_once_than_there_are_threads() -> None:
         gate.open.set()
         for client in clients:
             assert to_the_end(client).startswith(b"HTTP/1.1 200")
-            client.close()
 
 
 def test_idle_connections_make_room_for_new_clients() -> None:
-    with serving(echo, most_connections=5) as server:
-        idle = [connect(server.port) for _ in range(5)]
+    with serving(echo, most_connections=5) as server, connections(server.port, 5) as idle:
         for client in idle:
             client.sendall(GET)
             read_answer(client)
+            # Its thread may still have to say that it is idle.
+            time.sleep(0.1)
         for _ in range(3):
             assert exchange(server.port, LAST).startswith(b"HTTP/1.1 200")
         # The one that had been idle longest.
         assert idle[0].recv(1) == b""
         idle[4].sendall(GET)
         read_answer(idle[4])
-        for client in idle:
-            client.close()
 
 
 def test_with_all_connections_busy_a_new_client_waits() -> None:
     gate = Gate()
-    with serving(gate, most_connections=2) as server:
-        busy = [connect(server.port) for _ in range(2)]
+    with serving(gate, most_connections=2) as server, connections(server.port, 2) as busy:
         for client in busy:
             client.sendall(LAST)
             assert gate.running.acquire(timeout=10)
@@ -342,14 +336,12 @@ def test_with_all_connections_busy_a_new_client_waits() -> None:
             assert to_the_end(waiting).startswith(b"HTTP/1.1 200")
         for client in busy:
             assert to_the_end(client).startswith(b"HTTP/1.1 200")
-            client.close()
 
 
 def test_many_large_bodies_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "MAX_LARGE_BODIES", 3)
-    with serving(echo, limits=Limits(body_bytes=1_000_000)) as server:
+    with serving(echo, limits=Limits(body_bytes=1_000_000)) as server, connections(server.port, 6) as clients:
         head = POST + b"Connection: close\r\nContent-Length: 1000000\r\n\r\n"
-        clients = [connect(server.port) for _ in range(6)]
         for client in clients:
             client.sendall(head + b"x" * 900_000)
             time.sleep(0.05)
@@ -359,14 +351,11 @@ def test_many_large_bodies_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatc
             assert to_the_end(client).startswith(b"HTTP/1.1 200")
         for client in clients[:3]:
             assert to_the_end(client).startswith(b"HTTP/1.1 503")
-        for client in clients:
-            client.close()
 
 
 def test_the_end_waits_for_what_has_begun_and_for_a_last_request() -> None:
     gate = Gate()
-    with serving(gate) as server:
-        running, idle, half = (connect(server.port) for _ in range(3))
+    with serving(gate) as server, connections(server.port, 3) as (running, idle, half):
         idle.sendall(GET.replace(b"/", b"/free", 1))
         read_answer(idle)
         running.sendall(GET)
@@ -380,7 +369,6 @@ def test_the_end_waits_for_what_has_begun_and_for_a_last_request() -> None:
         for client in (idle, running, half):
             answer = to_the_end(client)
             assert answer.startswith(b"HTTP/1.1 200") and b"\r\nConnection: close\r\n" in answer
-            client.close()
 
 
 def test_clients_that_break_off_leave_nothing() -> None:

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from postgate.http.loop import Loop
@@ -48,6 +48,12 @@ def serving(application: Any, **settings: Any) -> Iterator[Server]:
 
 def connect(port: int, timeout: float = 10) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout)
+
+
+@contextmanager
+def connections(port: int, count: int) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(connect(port)) for _ in range(count)]
 
 
 def to_the_end(client: socket.socket) -> bytes:
