@@ -33,6 +33,7 @@ class Worker(Base):  # type: ignore[misc]
             sys.exit(1)
 
     def run(self) -> None:
+        self._pre_request, self._post_request = self.cfg.pre_request, self.cfg.post_request
         self._loop = loop = Loop(
             self.wsgi,
             self.sockets,
@@ -73,10 +74,10 @@ class Worker(Base):  # type: ignore[misc]
                 self.alive = False
                 self._wake()
         request.began = monotonic()
-        self.cfg.pre_request(self, request)
+        self._pre_request(self, request)
 
     def _ends(self, request: Request, response: Response) -> None:
         if self.log.access_log_enabled:
             took = timedelta(seconds=monotonic() - request.began)
             self.log.access(response, request, request.environ, took)
-        self.cfg.post_request(self, request, request.environ, response)
+        self._post_request(self, request, request.environ, response)

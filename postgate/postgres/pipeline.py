@@ -7,7 +7,6 @@ import select
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -119,8 +118,10 @@ class Pipeline:
         self._current = _Sent()
 
     def __enter__(self) -> Pipeline:
-        with self._losing():
+        try:
             self._pgconn.enter_pipeline_mode()
+        except psycopg.OperationalError:
+            raise self._lost() from None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -145,8 +146,10 @@ class Pipeline:
         It is never prepared: a prepared statement keeps the types of its parameters and the meaning of its constants
         when a definition changes, and would store wrong values without an error.
         """
-        with self._losing():
+        try:
             self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
+        except psycopg.OperationalError:
+            raise self._lost() from None
         self._sent.append(_Sent())
 
     def send_own(self, command: Command, prepares: bool = False) -> None:
@@ -154,24 +157,30 @@ class Pipeline:
         and with the same types."""
         prepared = self._connection.prepared
         if not prepares or prepared is None:
-            with self._losing():
+            try:
                 self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
+            except psycopg.OperationalError:
+                raise self._lost() from None
             self._sent.append(_Sent(is_own=True))
             return
         name = prepared.get(command.sql)
         is_new = name is None
         name = name or _name(command.sql)
-        with self._losing():
+        try:
             if is_new:
                 self._pgconn.send_prepare(name, command.sql, param_types=command.types or None)
             self._pgconn.send_query_prepared(name, command.parameters)
+        except psycopg.OperationalError:
+            raise self._lost() from None
         self._sent.append(_Sent(is_own=True, prepares=command.sql if is_new else b""))
 
     def describe(self, command: Command) -> None:
         """Queue what asks for the types of the command's parameters; `described` reads the answer."""
-        with self._losing():
+        try:
             self._pgconn.send_prepare(b"", command.sql, param_types=command.types or None)
             self._pgconn.send_describe_prepared(b"")
+        except psycopg.OperationalError:
+            raise self._lost() from None
         self._sent += (_Sent(), _Sent())
 
     def described(self) -> list[int]:
@@ -188,15 +197,19 @@ class Pipeline:
         """The transaction ends after what is queued: it commits unless something in it fails."""
         # From here on nobody knows, if the connection is lost, whether the server has committed.
         self._committing = True
-        with self._losing():
+        try:
             self._pgconn.pipeline_sync()
             self._send_all()
+        except psycopg.OperationalError:
+            raise self._lost() from None
 
     def flush(self) -> None:
         """Have what is queued run and answered, without an end of the transaction."""
-        with self._losing():
+        try:
             self._pgconn.send_flush_request()
             self._send_all()
+        except psycopg.OperationalError:
+            raise self._lost() from None
 
     def query(self, command: Command) -> list[Row]:
         """Run one command of the gateway itself as the whole transaction, and return its rows.
@@ -356,13 +369,6 @@ class Pipeline:
             # The server may have to get rid of answers before it takes more.
             if self._wait(self._socket, select.POLLIN | select.POLLOUT) & select.POLLIN:
                 self._pgconn.consume_input()
-
-    @contextmanager
-    def _losing(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.OperationalError:
-            raise self._lost() from None
 
     def _wait_for_input(self, descriptor: int) -> None:
         self._wait(descriptor, select.POLLIN)
