@@ -72,7 +72,8 @@ def _token_hash(header: str | None) -> str:
 
 def _body(environ: dict[str, Any], limit: int) -> bytes:
     """The whole body, however it is transferred."""
-    stream = get_input_stream(environ)
+    # Where the server does not end the stream with the body, werkzeug does.
+    stream = environ["wsgi.input"] if environ.get("wsgi.input_terminated") else get_input_stream(environ)
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal():
         raise RequestRefused(400, "Content-Length must be one number")
