@@ -64,7 +64,7 @@ def write_json(path: Path, about: dict[str, Any], lines: list[Line]) -> None:
 
 # Two colours that differ for people who see no red or no green, and in grey.
 _SERVER, _POSTGRES, _INK, _SOFT = "#0b6e99", "#e69f00", "#1f2328", "#59636e"
-_LEFT, _RIGHT, _TOP, _STEP, _BAR, _WIDTH = 150, 190, 70, 34, 20, 760
+_LEFT, _RIGHT, _TOP, _STEP, _BAR, _WIDTH = 220, 200, 70, 34, 20, 860
 
 
 def write_svg(path: Path, title: str, lines: list[Line]) -> None:
