@@ -30,6 +30,8 @@ log = logging.getLogger("postgate")
 READ_BYTES = 64 * 1024
 # The time for a head, from its first byte on.
 HEAD_S = 10.0
+# With all connections in use, a header that has taken longer than this makes room for a new client.
+SLOW_HEAD_S = 1.0
 # The time for a body and for an answer; each byte that goes over adds to it, so that only who stands still, or
 # nearly, is cut off.
 TRANSFER_S = 30.0
@@ -176,7 +178,8 @@ class Loop:
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
             self._end_the_late(now)
-            self._accept(not self._stopping and len(self._connections) < self._most_connections)
+            # A client that found no room may do so now.
+            self._accept(not self._stopping)
 
     def _accept(self, wanted: bool) -> None:
         if wanted == self._accepting:
@@ -192,7 +195,7 @@ class Loop:
 
     def _accept_one(self, listener: socket.socket) -> None:
         """Only one in a turn: the other workers take the next."""
-        if len(self._connections) >= self._most_connections and not self._end_an_idle_one():
+        if len(self._connections) >= self._most_connections and not self._make_room():
             self._accept(False)
             return
         try:
@@ -293,6 +296,7 @@ class Loop:
         """Answer what is no request, or not all of one; after it nothing on the connection makes sense."""
         log.info("a request was refused: %d, %s", error.status, error.message)
         self._large.pop(connection, None)
+        connection.reader.forget()
         response = Response(Request({"REQUEST_METHOD": "", "SERVER_PROTOCOL": "HTTP/1.1"}, keep_alive=False))
         connection.ended = True
         connection.stage = Stage.ANSWER
@@ -327,13 +331,16 @@ class Loop:
             else:
                 self._close(connection)
 
-    def _end_an_idle_one(self) -> bool:
-        """Make room for a new client by the one that has been idle longest."""
-        idle = [one for one in self._connections.values() if one.stage in (Stage.REQUEST, Stage.END)]
-        if not idle:
-            return False
-        self._close(min(idle, key=lambda connection: connection.deadline))
-        return True
+    def _make_room(self) -> bool:
+        """End the connection that has been idle longest, or else the one that has taken longest with its header."""
+        now = monotonic()
+        for stage, least_s in ((Stage.END, 0.0), (Stage.REQUEST, 0.0), (Stage.HEAD, SLOW_HEAD_S)):
+            latest = now + HEAD_S - least_s if stage is Stage.HEAD else float("inf")
+            some = [one for one in self._connections.values() if one.stage is stage and one.deadline <= latest]
+            if some:
+                self._close(min(some, key=lambda connection: connection.deadline))
+                return True
+        return False
 
     def _bound_large_bodies(self) -> None:
         room = MAX_LARGE_BODIES * self._limits.body_bytes

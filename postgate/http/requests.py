@@ -122,6 +122,11 @@ class Reader:
         """How much of an unfinished body is kept."""
         return self._open[1].size if self._open else 0
 
+    def forget(self) -> None:
+        """Let go of what has come of a request."""
+        self._buffer, self._pipelined = b"", False
+        self._open, self.expects_continue = None, False
+
     def feed(self, data: bytes) -> Request | None:
         """Take what has come; b"" goes on with what came together with the last request.
 

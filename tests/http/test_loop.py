@@ -323,6 +323,17 @@ def test_idle_connections_make_room_for_new_clients() -> None:
         read_answer(idle[4])
 
 
+def test_half_sent_headers_keep_no_client_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SLOW_HEAD_S", 0.3)
+    with serving(echo, most_connections=5) as server, connections(server.port, 20) as slow:
+        for client in slow:
+            client.sendall(GET[:20])
+        time.sleep(0.5)
+        started = time.monotonic()
+        assert exchange(server.port, LAST).startswith(b"HTTP/1.1 200")
+        assert time.monotonic() - started < loop.HEAD_S / 2
+
+
 def test_with_all_connections_busy_a_new_client_waits() -> None:
     gate = Gate()
     with serving(gate, most_connections=2) as server, connections(server.port, 2) as busy:

@@ -191,6 +191,15 @@ def test_a_body_over_the_limit_is_counted_and_not_kept() -> None:
         assert request is not None and not request.keep_alive
 
 
+def test_what_has_come_can_be_let_go() -> None:
+    one = reader()
+    for data in (HEAD, HEAD + b"Content-Length: 100\r\n\r\n" + b"x" * 50, CHUNKED + b"5\r\nhe"):
+        assert one.feed(data) is None
+        one.forget()
+        assert (one.begun, one.in_body, one.body_bytes, one.has_next) == (False, False, 0, False)
+    assert one.feed(b"GET / HTTP/1.1\r\n\r\n") is not None
+
+
 def test_who_asks_before_a_body_that_is_too_large_is_answered_at_once() -> None:
     one = reader(body_bytes=100)
     request = one.feed(HEAD + b"Expect: 100-continue\r\nContent-Length: 101\r\n\r\n")
