@@ -52,6 +52,7 @@ PATIENCE_S = 0.1
 TICK_S = 1.0
 
 _CLIENT = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_READING = (Stage.REQUEST, Stage.HEAD, Stage.BODY)
 _LEFT = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
@@ -200,8 +201,13 @@ class Loop:
             return
         try:
             client, address = listener.accept()
-        except OSError:
-            # Another worker was faster, or the client has gone, or there is no descriptor left for it.
+        except (BlockingIOError, ConnectionError):
+            # Another worker was faster, or the client has gone.
+            return
+        except OSError as error:
+            # There is no descriptor left, and the client still waits: asked at once, it would be the same again.
+            log.warning("no client can be accepted: %s", error.strerror)
+            self._accept(False)
             return
         client.setblocking(False)
         reader = Reader(self._environment, client.getsockname(), address, self._limits)
@@ -221,10 +227,11 @@ class Loop:
                 self._read(connection)
             elif connection.ended:
                 self._end(connection)
-            elif connection.reader.has_next:
-                self._take(connection, b"")
             else:
-                self._read(connection)
+                if connection.reader.has_next:
+                    self._take(connection, b"")
+                if connection.stage in _READING:
+                    self._read(connection)
         except OSError:
             self._close(connection)
         except Exception as error:

@@ -1,10 +1,14 @@
 """The loop over real sockets, with small applications: nobody's slowness costs anybody else a thread."""
 
 import json
+import os
+import resource
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +93,19 @@ def test_requests_that_come_at_once_are_answered_in_order() -> None:
             answers.find(b'"path": "%b"' % path) for path in paths
         )
         assert answers.count(b"HTTP/1.1 200 OK") == 51
+
+
+@pytest.mark.parametrize("cut", [5, len(GET) - 1])
+def test_the_rest_of_a_request_may_come_while_another_one_runs(cut: int) -> None:
+    gate = Gate()
+    with serving(gate) as server, connect(server.port) as client:
+        client.sendall(GET + LAST[:cut])
+        assert gate.running.acquire(timeout=10)
+        client.sendall(LAST[cut:])
+        # The loop has seen it, and could not read it.
+        time.sleep(0.2)
+        gate.open.set()
+        assert to_the_end(client).count(b"HTTP/1.1 200") == 2
 
 
 def test_a_request_may_come_byte_by_byte() -> None:
@@ -347,6 +364,26 @@ def test_with_all_connections_busy_a_new_client_waits() -> None:
             assert to_the_end(waiting).startswith(b"HTTP/1.1 200")
         for client in busy:
             assert to_the_end(client).startswith(b"HTTP/1.1 200")
+
+
+def test_without_descriptors_clients_wait(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(loop, "TICK_S", 0.1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with serving(echo) as server, socket.socket() as client:
+        client.settimeout(10)
+        with ExitStack() as stack:
+            # Every number below the limit is taken.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 3, hard))
+            stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+            with suppress(OSError):
+                while True:
+                    stack.enter_context(Path(os.devnull).open())
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(LAST)
+            time.sleep(0.5)
+        assert to_the_end(client).startswith(b"HTTP/1.1 200")
+    # Asked again with each tick, and not all the time.
+    assert 1 <= sum("no client can be accepted" in line for line in caplog.messages) <= 20
 
 
 def test_many_large_bodies_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
