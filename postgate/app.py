@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Any
 
 from flask import Flask
 from werkzeug.routing import Rule
 
 from postgate.api import answers, health
-from postgate.api.query import query
+from postgate.api.query import QueryEndpoint
 from postgate.config import Config, ConfigError
 from postgate.service import Service
 
@@ -23,17 +21,12 @@ class App(Flask):
         # The server that calls us need not keep more of a body.
         self.max_body_bytes = service.config.max_body_bytes
         self.extensions["postgate"] = service
-        self._service = service
         self.url_map.merge_slashes = False
         # So that other methods are answered by 405.
         self.url_map.add(Rule("/query", endpoint="query", methods=["POST"]))
         self.register_blueprint(health.bp)
         self.register_error_handler(Exception, answers.response)
-
-    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/query" and environ["REQUEST_METHOD"] == "POST":
-            return query(self._service, environ, start_response)
-        return super().wsgi_app(environ, start_response)
+        self.wsgi_app = QueryEndpoint(service, self.wsgi_app)  # type: ignore[method-assign]
 
 
 def create_app(config: Config | None = None) -> App:

@@ -27,20 +27,29 @@ CHUNK_BYTES = 64 * 1024
 _AUTHORIZATION = re.compile(r"(?:(?i:bearer) +)?(pg_[0-9a-f]{64})")
 
 
-def query(service: Service, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer a request as PEP 3333 has it."""
-    answer = Objects()
-    try:
-        token_hash = _token_hash(environ.get("HTTP_AUTHORIZATION"))
-        pieces = service.run(token_hash, lambda: body.read(_body(environ, service.config.max_body_bytes)), answer)
-    except Exception as error:
-        status, headers, envelope = answers.refusal(error)
-        start_response(status, headers)
-        return [envelope]
-    size = sum(map(len, pieces))
-    headers = [("Content-Type", answer.media_type), ("Content-Length", str(size)), *answers.HEADERS.items()]
-    start_response("200 OK", headers)
-    return [b"".join(pieces)] if size <= LARGE else _sent(pieces)
+class QueryEndpoint:
+    """Answers POST /query as PEP 3333 has it, and hands all else to another application."""
+
+    def __init__(self, service: Service, others: Callable[..., Iterable[bytes]]) -> None:
+        self._service = service
+        self._others = others
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/query" or environ["REQUEST_METHOD"] != "POST":
+            return self._others(environ, start_response)
+        answer = Objects()
+        limit = self._service.config.max_body_bytes
+        try:
+            token_hash = _token_hash(environ.get("HTTP_AUTHORIZATION"))
+            pieces = self._service.run(token_hash, lambda: body.read(_body(environ, limit)), answer)
+        except Exception as error:
+            status, headers, envelope = answers.refusal(error)
+            start_response(status, headers)
+            return [envelope]
+        size = sum(map(len, pieces))
+        headers = [("Content-Type", answer.media_type), ("Content-Length", str(size)), *answers.HEADERS.items()]
+        start_response("200 OK", headers)
+        return [b"".join(pieces)] if size <= LARGE else _sent(pieces)
 
 
 def _sent(pieces: list[bytes]) -> Iterator[bytes]:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import orjson
 
 from postgate.results import Column, Values
-from postgate.results.values import SCALARS, Encode, encode_column, encoder_of
+from postgate.results.values import NULL, SCALARS, Encode, as_it_is, encode_column, encoder_of, text
+
+# Below this many rows a call for each value takes less than one for the column.
+FEW = 8
 
 
 class Objects:
@@ -37,7 +40,7 @@ class Objects:
             return separator + b",".join([b"{}"] * count)
         encoded = []
         for column, encode in zip(columns, self._encoders, strict=True):
-            encoded.append(encode_column(column, encode))
+            encoded.append(_one_by_one(column, encode) if count < FEW else encode_column(column, encode))
             # A large row would be in memory once more while its text is made.
             column.clear()
         if self._picked is not None:
@@ -46,3 +49,15 @@ class Objects:
 
     def end(self, row_count: int) -> bytes:
         return b'],"row_count":%d}' % row_count
+
+
+def _one_by_one(column: Values, encode: Encode) -> list[bytes]:
+    """A column of few values as JSON; the two commonest encoders cost no call for each."""
+    if encode is as_it_is:
+        return [NULL if value is None else value for value in column]
+    if encode is text:
+        try:
+            return [NULL if value is None else orjson.dumps(value.decode()) for value in column]
+        except UnicodeDecodeError:
+            pass
+    return [NULL if value is None else encode(value) for value in column]

@@ -107,8 +107,6 @@ _TOGETHER: Mapping[Encode, Callable[[bytes], bytes | None]] = {
     timestamptz: _timestamptzs,
     plain: _plains,
 }
-# Below this many values a call for each takes less.
-_FEW = 8
 
 
 def encode_column(column: Sequence[bytes | None], encode: Encode) -> list[bytes]:
@@ -116,7 +114,7 @@ def encode_column(column: Sequence[bytes | None], encode: Encode) -> list[bytes]
     if encode is as_it_is:
         return [NULL if value is None else value for value in column]
     together = _TOGETHER.get(encode)
-    if together is None or len(column) < _FEW:
+    if together is None:
         return [NULL if value is None else encode(value) for value in column]
     present = [value for value in column if value is not None]
     encoded = _encode_together(present, together) or map(encode, present)
