@@ -47,12 +47,13 @@ class Postgres(NamedTuple):
 
     @classmethod
     def at(cls, conninfo: str) -> Postgres:
+        pid = None
         with psycopg.connect(conninfo) as connection:
             backend, version = _row(connection, "SELECT pg_backend_pid(), current_setting('server_version')")
-        pid = None
-        with suppress(psutil.NoSuchProcess):
-            parent = psutil.Process(backend).parent()
-            pid = parent.pid if parent and "postgres" in parent.name() else None
+            # While the session lives: its process may be another machine's.
+            with suppress(psutil.NoSuchProcess):
+                parent = psutil.Process(backend).parent()
+                pid = parent.pid if parent and "postgres" in parent.name() else None
         return cls(conninfo, pid, version.split()[0])
 
 
