@@ -113,6 +113,7 @@ class Pipeline:
         self._running = False
         self._cancelled = False
         self._begun = False
+        self._has_read = False
         self.arrived = 0
         self._sent: deque[_Sent] = deque()
         self._current = _Sent()
@@ -337,16 +338,17 @@ class Pipeline:
 
     def _next(self) -> PGresult | None:
         self.arrived = 0
-        has_read = False
         while self._pgconn.is_busy():
             try:
-                # The first read is no larger than libpq's buffer, and mostly the only one.
-                if has_read:
+                # The first read after we have sent is no larger than libpq's buffer, and mostly the only one. It can
+                # bring the beginning of a large message behind a small one, for which libpq then makes room: the next
+                # read would go on for as long as the server keeps up with it.
+                if self._has_read:
                     read_in_pieces(self._pgconn, self._wait_for_input, self._count)
                 else:
                     self._wait(self._socket, select.POLLIN)
                     self._pgconn.consume_input()
-                    has_read = True
+                    self._has_read = True
             except psycopg.OperationalError:
                 # The server's last words may have come in the same read.
                 if (last := self._pgconn.get_result()) is not None:
@@ -365,10 +367,12 @@ class Pipeline:
             raise ResultTooLarge(self._max_bytes)
 
     def _send_all(self) -> None:
+        self._has_read = False
         while self._pgconn.flush():
             # The server may have to get rid of answers before it takes more.
             if self._wait(self._socket, select.POLLIN | select.POLLOUT) & select.POLLIN:
                 self._pgconn.consume_input()
+                self._has_read = True
 
     def _wait_for_input(self, descriptor: int) -> None:
         self._wait(descriptor, select.POLLIN)
