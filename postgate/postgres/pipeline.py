@@ -126,8 +126,9 @@ class Pipeline:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        is_broken = isinstance(error, psycopg.OperationalError)
         try:
-            if kind is not None and not isinstance(error, ConnectionLost):
+            if kind is not None and not is_broken and not isinstance(error, ConnectionLost):
                 self._abort()
             self._pgconn.exit_pipeline_mode()
         except (psycopg.Error, ConnectionLost):
@@ -135,6 +136,9 @@ class Pipeline:
         # Inside a transaction the session still has this tenant's role and schema: the next one must not get it.
         if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
             self._give_up()
+        if is_broken:
+            # libpq could not send, or not receive.
+            raise self._lost() from None
 
     def _give_up(self) -> None:
         # Of a backend that goes on the socket is all that tells when it has ended: the pool waits for that.
@@ -147,10 +151,7 @@ class Pipeline:
         It is never prepared: a prepared statement keeps the types of its parameters and the meaning of its constants
         when a definition changes, and would store wrong values without an error.
         """
-        try:
-            self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
-        except psycopg.OperationalError:
-            raise self._lost() from None
+        self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
         self._sent.append(_Sent())
 
     def send_own(self, command: Command, prepares: bool = False) -> None:
@@ -158,30 +159,21 @@ class Pipeline:
         and with the same types."""
         prepared = self._connection.prepared
         if not prepares or prepared is None:
-            try:
-                self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
-            except psycopg.OperationalError:
-                raise self._lost() from None
+            self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
             self._sent.append(_Sent(is_own=True))
             return
         name = prepared.get(command.sql)
         is_new = name is None
         name = name or _name(command.sql)
-        try:
-            if is_new:
-                self._pgconn.send_prepare(name, command.sql, param_types=command.types or None)
-            self._pgconn.send_query_prepared(name, command.parameters)
-        except psycopg.OperationalError:
-            raise self._lost() from None
+        if is_new:
+            self._pgconn.send_prepare(name, command.sql, param_types=command.types or None)
+        self._pgconn.send_query_prepared(name, command.parameters)
         self._sent.append(_Sent(is_own=True, prepares=command.sql if is_new else b""))
 
     def describe(self, command: Command) -> None:
         """Queue what asks for the types of the command's parameters; `described` reads the answer."""
-        try:
-            self._pgconn.send_prepare(b"", command.sql, param_types=command.types or None)
-            self._pgconn.send_describe_prepared(b"")
-        except psycopg.OperationalError:
-            raise self._lost() from None
+        self._pgconn.send_prepare(b"", command.sql, param_types=command.types or None)
+        self._pgconn.send_describe_prepared(b"")
         self._sent += (_Sent(), _Sent())
 
     def described(self) -> list[int]:
@@ -198,19 +190,13 @@ class Pipeline:
         """The transaction ends after what is queued: it commits unless something in it fails."""
         # From here on nobody knows, if the connection is lost, whether the server has committed.
         self._committing = True
-        try:
-            self._pgconn.pipeline_sync()
-            self._send_all()
-        except psycopg.OperationalError:
-            raise self._lost() from None
+        self._pgconn.pipeline_sync()
+        self._send_all()
 
     def flush(self) -> None:
         """Have what is queued run and answered, without an end of the transaction."""
-        try:
-            self._pgconn.send_flush_request()
-            self._send_all()
-        except psycopg.OperationalError:
-            raise self._lost() from None
+        self._pgconn.send_flush_request()
+        self._send_all()
 
     def query(self, command: Command) -> list[Row]:
         """Run one command of the gateway itself as the whole transaction, and return its rows.
