@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "results": GROUND | {"postgres"},
     "executor": GROUND | {"postgres", "access", "validator", "results"},
     "service": GROUND | STAGES | {"postgres"},
-    "api": GROUND | STAGES | {"service", "observe"},
+    "api": GROUND | STAGES | {"service", "observe", "http"},
     "app": {"api", "service", "config"},
     "embedded": {"config"},
     "metadata": GROUND,

@@ -1,18 +1,13 @@
-"""What goes back to the client when it is not the result: the error envelope, made in this one place."""
+"""What goes back to the client when it is not the result: each failure becomes an error of ours here."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-import orjson
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from postgate.errors import InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
+from postgate.http import refusals
 from postgate.observe.log import log_failure
-
-# On every answer: what a tenant's data are must not be guessed from them, and no cache between us may keep them.
-HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def refusal(error: Exception) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -20,10 +15,7 @@ def refusal(error: Exception) -> tuple[str, list[tuple[str, str]], bytes]:
 
     What is no error of ours is logged and told as INTERNAL_ERROR.
     """
-    public = _public(error)
-    body = orjson.dumps(public.envelope())
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **HEADERS, **public.headers}
-    return f"{public.status} {HTTPStatus(public.status).phrase}", list(headers.items()), body
+    return refusals.refusal(_public(error))
 
 
 def response(error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from postgate.api.answers import HEADERS
+from postgate.http.refusals import HEADERS
 
 bp = Blueprint("health", __name__)
 

@@ -69,14 +69,9 @@ class Connection:
         Raises:
             OSError: the connection is broken.
         """
-        try:
-            sent = self.socket.send(block)
-        except BlockingIOError:
-            sent = 0
-        if sent == len(block):
-            return True
-        self.unsent = memoryview(block)[sent:]
-        return False
+        self.unsent = memoryview(block)
+        self.send_rest(self.unsent)
+        return self.unsent is None
 
     def send_rest(self, unsent: memoryview) -> int:
         """Send more of the block that is under way; how many bytes went. `unsent` is None when nothing is left.

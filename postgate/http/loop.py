@@ -12,14 +12,12 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from http import HTTPStatus
 from time import monotonic
 from typing import Any, NamedTuple
 
-import orjson
-
 from postgate.errors import InternalError, PostgateError, RequestRefused, Unavailable
 from postgate.http.connection import Connection, Stage
+from postgate.http.refusals import refusal
 from postgate.http.requests import Limits, Reader, Request
 from postgate.http.responses import CONTINUE, Response
 from postgate.http.threads import Threads
@@ -308,8 +306,11 @@ class Loop:
         connection.ended = True
         connection.stage = Stage.ANSWER
         connection.deadline = monotonic() + TRANSFER_S
-        if connection.send(b"".join(response.blocks(_tell(error, response)))):
-            self._end(connection)
+        try:
+            if connection.send(b"".join(response.blocks(_tell(error, response)))):
+                self._end(connection)
+        except OSError:
+            self._close(connection)
 
     def _end(self, connection: Connection) -> None:
         """End it behind its last answer."""
@@ -331,10 +332,7 @@ class Loop:
             if now < connection.deadline or connection.running:
                 continue
             if connection.stage in (Stage.HEAD, Stage.BODY):
-                try:
-                    self._refuse(connection, RequestRefused(408, "the rest of the request did not come in time"))
-                except OSError:
-                    self._close(connection)
+                self._refuse(connection, RequestRefused(408, "the rest of the request did not come in time"))
             else:
                 self._close(connection)
 
@@ -353,10 +351,7 @@ class Loop:
         room = MAX_LARGE_BODIES * self._limits.body_bytes
         while sum(connection.reader.body_bytes for connection in self._large) > room:
             oldest = next(iter(self._large))
-            try:
-                self._refuse(oldest, Unavailable("too many large bodies are under way"))
-            except OSError:
-                self._close(oldest)
+            self._refuse(oldest, Unavailable("too many large bodies are under way"))
 
     # In a thread.
 
@@ -413,7 +408,6 @@ class Loop:
 
 def _tell(error: PostgateError, response: Response) -> list[bytes]:
     """The answer that tells an error, where no application is asked; the connection ends with it."""
-    body = orjson.dumps(error.envelope())
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **error.headers}
-    response.start_response(f"{error.status} {HTTPStatus(error.status).phrase}", list(headers.items()))
+    status, headers, body = refusal(error)
+    response.start_response(status, headers)
     return [body]
