@@ -55,6 +55,7 @@ SETTINGS = (
         "the largest statement: a word in it counts 3, any other token and a row of constants 1",
     ),
     Setting("POSTGATE_MAX_NESTING", "256", "levels of parentheses, calls and queries in a statement; a call counts 2"),
+    Setting("POSTGATE_MAX_BATCH", "1000", "the most statements of a batch"),
     Setting("POSTGATE_STATEMENT_TIMEOUT", "30", "seconds after which PostgreSQL cancels a statement"),
     Setting("POSTGATE_POOL_SIZE", "8", "the most connections of a worker to one backend"),
     Setting("POSTGATE_POOL_TIMEOUT", "5", "seconds to wait for a connection before 503"),
@@ -91,6 +92,7 @@ class Config:
     max_characters: int = MEGABYTE
     max_steps: int = 80_000
     max_nesting: int = 256
+    max_batch: int = 1000
     statement_timeout_ms: int = 30_000
     pool_size: int = 8
     pool_timeout_s: float = 5.0
@@ -123,6 +125,7 @@ class Config:
             max_characters=int(values.number("POSTGATE_MAX_STATEMENT_MB", 0.001, 1024) * MEGABYTE),
             max_steps=values.whole("POSTGATE_MAX_STEPS", 100, 10_000_000),
             max_nesting=values.whole("POSTGATE_MAX_NESTING", 16, 256),
+            max_batch=values.whole("POSTGATE_MAX_BATCH", 1, 100_000),
             statement_timeout_ms=int(values.number("POSTGATE_STATEMENT_TIMEOUT", 0.001, 86_400) * 1000),
             pool_size=values.whole("POSTGATE_POOL_SIZE", 1, 1024),
             pool_timeout_s=values.number("POSTGATE_POOL_TIMEOUT", 0.1, 3600),

@@ -25,8 +25,13 @@ from typing import ClassVar
 
 
 class PostgateError(Exception):
-    """An answer other than 200. The text is for the client: it never holds a secret or an internal name."""
+    """An answer other than 200. The text is for the client: it never holds a secret or an internal name.
 
+    Attributes:
+        index: which statement of a batch it is of, from 0; None where it is of no one, and where there is no batch.
+    """
+
+    index: int | None = None
     code: ClassVar[str] = "INTERNAL_ERROR"
     status: int = 500
     headers: Mapping[str, str] = {}
@@ -38,7 +43,8 @@ class PostgateError(Exception):
 
     def envelope(self) -> dict[str, object]:
         """The JSON body of the answer."""
-        return {"error": self.message, "code": self.code, **self.fields}
+        index = {} if self.index is None else {"index": self.index}
+        return {"error": self.message, "code": self.code, **index, **self.fields}
 
 
 class ParseError(PostgateError):

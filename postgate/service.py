@@ -12,7 +12,7 @@ from postgate.executor import Executor
 from postgate.executor.attempts import FAILURES, Attempt
 from postgate.executor.job import Request, Step
 from postgate.postgres.pools import Pools
-from postgate.results import Format
+from postgate.results.rows import Rows
 from postgate.validator import Facts, Refusal, TextLimits, Validator
 
 
@@ -32,14 +32,13 @@ class Service:
         self.usage.close()
         self.pools.close()
 
-    def run(self, token_hash: str, read_request: Callable[[], Request], answer: Format) -> list[bytes]:
+    def run(self, token_hash: str, read_request: Callable[[], Request]) -> list[bytes]:
         """Judge a request and run it, by what the database says of the token at that moment.
 
         Args:
             token_hash: the SHA-256 of the token, in hexadecimal.
             read_request: reads the body; called once, when the token is known to open something: nobody else may keep
                 us busy with megabytes.
-            answer: the format of the results.
 
         Returns:
             The body of the answer, in pieces.
@@ -57,8 +56,8 @@ class Service:
                     request = read_request()
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                 steps = self._judge(request, outcomes, access)
-                results = self.executor.run(access, steps, attempt, answer)
-                return [chunk for rows in results for chunk in rows.chunks]
+                results = self.executor.run(access, request, steps, attempt)
+                return _joined(results) if request.is_batch else results[0].chunks
             except FAILURES as failure:
                 attempt = attempt.after(failure)
 
@@ -72,13 +71,30 @@ class Service:
         return access if attempt.remembers else access.whatever_is_defined()
 
     def _judge(self, request: Request, outcomes: Sequence[Facts | Refusal], access: Access) -> list[Step]:
-        steps = []
+        steps: list[Step] = []
+        follows_definition = False
         for statement, outcome in zip(request.statements, outcomes, strict=True):
-            facts = self.validator.judge(statement.sql, access.tenant, outcome)
-            count = len(statement.params)
-            if count != facts.placeholders:
-                raise StatementRefused(
-                    f"the statement has {facts.placeholders} placeholders, but {count} parameters are given"
-                )
-            steps.append(Step(statement, facts))
+            try:
+                facts = self.validator.judge(statement.sql, access.tenant, outcome, bool(steps))
+                count = len(statement.params)
+                if count != facts.placeholders:
+                    raise StatementRefused(
+                        f"the statement has {facts.placeholders} placeholders, but {count} parameters are given"
+                    )
+            except StatementRefused as refusal:
+                refusal.index = request.index(len(steps))
+                raise
+            steps.append(Step(statement, facts, follows_definition))
+            follows_definition = follows_definition or bool(facts.defines)
         return steps
+
+
+def _joined(results: Sequence[Rows]) -> list[bytes]:
+    """The body of the answer to a batch, in pieces."""
+    pieces = [b'{"results":[']
+    for number, rows in enumerate(results):
+        if number:
+            pieces.append(b",")
+        pieces += rows.chunks
+    pieces.append(b"]}")
+    return pieces

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 from postgate.errors import ParseError
-from postgate.executor.job import Number, Request, Statement
+from postgate.executor.job import Characteristics, Number, Request, Statement
+from postgate.results import Format
+from postgate.results.objects import Arrays, Objects
+from postgate.results.values import NUMBERS_AS_STRINGS, SCALARS
 
-# What a later version gives a meaning must not be ignored by this one.
-RESERVED = ("queries", "query", "row_mode", "dry_run", "isolation", "read_only")
+T = TypeVar("T")
+
+_ISOLATION = {
+    level: f"ISOLATION LEVEL {level.upper()}"
+    for level in ("serializable", "repeatable read", "read committed", "read uncommitted")
+}
+_MODES = (("read_only", "READ ONLY"), ("deferrable", "DEFERRABLE"))
+_ROW_MODES = {"object": False, "array": True}
+_NUMBERS = {"number": SCALARS, "string": NUMBERS_AS_STRINGS}
 MAX_PARAMETERS = 65_535
 # Each takes some hundred bytes when it is read, however short it is in the body.
 MAX_VALUES = 1_000_000
@@ -20,19 +31,67 @@ LONG_BYTES = 256 * 1024
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
-def read(body: bytes) -> Request:
+def read(body: bytes, max_batch: int) -> Request:
     """What the body of a request asks for.
 
+    Args:
+        max_batch: how many statements it may have.
+
     Raises:
-        ParseError: it is no JSON object with a statement; the text says what is wrong with it.
+        ParseError: it is no JSON object with a statement or a list of them; the text says what is wrong with it.
     """
     members = _load(body)
     if not isinstance(members, dict):
         raise ParseError("the body must be a JSON object")
-    for key in RESERVED:
-        if key in members:
-            raise ParseError(f'the key "{key}" is reserved for a later version')
-    return Request((_statement(members),))
+    statements = _statements(members, max_batch)
+    modes = [_choice(members, "isolation", _ISOLATION, ""), *(mode for key, mode in _MODES if _switch(members, key))]
+    characteristics = Characteristics(tuple(filter(None, modes)), _switch(members, "dry_run"))
+    return Request(statements, _new_format(members), "queries" in members, characteristics)
+
+
+def _new_format(members: dict[str, Any]) -> Callable[[], Format]:
+    as_arrays = _choice(members, "row_mode", _ROW_MODES, False)
+    with_fields = _switch(members, "fields")
+    scalars = _choice(members, "numbers", _NUMBERS, SCALARS)
+    return partial(Arrays, scalars) if as_arrays else partial(Objects, with_fields, scalars)
+
+
+def _statements(members: dict[str, Any], max_batch: int) -> tuple[Statement, ...]:
+    if "queries" not in members:
+        return (_statement(members),)
+    if "sql" in members or "params" in members:
+        raise ParseError('"sql" and "params" stand in each of the "queries", not beside them')
+    queries = members["queries"]
+    if not isinstance(queries, list):
+        raise ParseError('"queries" must be an array')
+    if len(queries) > max_batch:
+        raise ParseError(f"a batch has at most {max_batch} statements")
+    statements = []
+    for number, query in enumerate(queries):
+        try:
+            if not isinstance(query, dict):
+                raise ParseError('each of the "queries" must be a JSON object')
+            statements.append(_statement(query))
+        except ParseError as error:
+            error.index = number
+            raise
+    return tuple(statements)
+
+
+def _choice(members: dict[str, Any], key: str, choices: Mapping[str, T], default: T) -> T:
+    value = members.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, str) or isinstance(value, Number) or value not in choices:
+        raise ParseError(f'"{key}" must be one of {", ".join(map(json.dumps, choices))}')
+    return choices[value]
+
+
+def _switch(members: dict[str, Any], key: str) -> bool:
+    value = members.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise ParseError(f'"{key}" must be true or false')
+    return bool(value)
 
 
 def _statement(members: dict[str, Any]) -> Statement:

@@ -1,4 +1,4 @@
-"""POST /query: one statement of a tenant.
+"""POST /query: one statement of a tenant, or several in one transaction.
 
 It is a WSGI application of its own: what Flask does around a view (contexts, a session, signals, header objects) would
 take almost half of a request's processor time, and nothing here needs it.
@@ -16,8 +16,8 @@ from werkzeug.wsgi import get_input_stream
 
 from postgate.api import answers, body
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
+from postgate.executor.job import Request
 from postgate.http.refusals import HEADERS
-from postgate.results.objects import Objects
 from postgate.results.rows import LARGE
 from postgate.service import Service
 
@@ -38,17 +38,20 @@ class QueryEndpoint:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/query" or environ["REQUEST_METHOD"] != "POST":
             return self._others(environ, start_response)
-        answer = Objects()
-        limit = self._service.config.max_body_bytes
+        config = self._service.config
+
+        def read_request() -> Request:
+            return body.read(_body(environ, config.max_body_bytes), config.max_batch)
+
         try:
             token_hash = _token_hash(environ.get("HTTP_AUTHORIZATION"))
-            pieces = self._service.run(token_hash, lambda: body.read(_body(environ, limit)), answer)
+            pieces = self._service.run(token_hash, read_request)
         except Exception as error:
             status, headers, envelope = answers.refusal(error)
             start_response(status, headers)
             return [envelope]
         size = sum(map(len, pieces))
-        headers = [("Content-Type", answer.media_type), ("Content-Length", str(size)), *HEADERS.items()]
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(size)), *HEADERS.items()]
         start_response("200 OK", headers)
         return [b"".join(pieces)] if size <= LARGE else _sent(pieces)
 

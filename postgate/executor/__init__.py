@@ -1,36 +1,50 @@
-"""Run judged statements for one token: prologue, statements and Sync in one round trip, which is one transaction."""
+"""Run judged statements for one token: prologues, statements and Sync in one round trip, which is one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from postgate.access.registry import Access
 from postgate.config import Config
+from postgate.errors import PostgateError
 from postgate.executor.attempts import Attempt
-from postgate.executor.checks import Checks
-from postgate.executor.job import Job, Prologue, Step
+from postgate.executor.checks import Checks, check_names
+from postgate.executor.job import Job, Prologue, Request, Step
 from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
 from postgate.executor.prologue import prologue_for
+from postgate.executor.questions import Describe, adopt, arrange_roles, describe
 from postgate.executor.shares import Shares
-from postgate.postgres.catalog import LOOK_UP_MS, learn
+from postgate.postgres.catalog import learn
 from postgate.postgres.connection import Connection
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
-from postgate.postgres.pipeline import Command, Pipeline
+from postgate.postgres.pipeline import Command, Pipeline, Row
 from postgate.postgres.pools import Pools
-from postgate.postgres.types import TEXT, Type
+from postgate.postgres.types import Type
 from postgate.remembered import Remembered
-from postgate.results import Format
 from postgate.results.rows import ResultLimits, Rows
-from postgate.sql_files import read_sql
 
 # Characters. Longer texts are mostly bulk inserts that never come again.
 MAX_REMEMBERED = 8_192
 _MAX_STATEMENTS = 4_096
 _MAX_PROLOGUES = 10_000
-_ADOPT = read_sql("executor", "adopt")
-_ARRANGE = read_sql("executor", "arrange")
 _FORGET_SEQUENCES = Command(b"DISCARD SEQUENCES")
+# Back to the login with its own search_path. A superuser's session has changed its authorization, another one its role.
+_LEAVE = (
+    Command(b"SET LOCAL SESSION AUTHORIZATION DEFAULT"),
+    Command(b"SET LOCAL role TO DEFAULT"),
+    Command(b"SET LOCAL search_path TO DEFAULT"),
+)
+_RESET_ALL = Command(b"RESET ALL")
+_CHECK_CONSTRAINTS = Command(b"SET CONSTRAINTS ALL IMMEDIATE")
+_ROLL_BACK = Command(b"ROLLBACK")
+# How statements begin that change nothing of the session, whatever follows.
+_LEAVES_THE_SESSION = re.compile(
+    rb"[\s(]*(?:SELECT|VALUES|TABLE|WITH|INSERT|UPDATE|DELETE|MERGE|EXPLAIN"
+    rb"|CREATE|ALTER|DROP|TRUNCATE|COMMENT|REFRESH)\b",
+    re.IGNORECASE,
+)
 
 
 class Executor:
@@ -49,79 +63,91 @@ class Executor:
         self._types: Remembered[tuple[StatementKey, tuple[int, ...]], list[Type | None]] = Remembered(_MAX_STATEMENTS)
         self._untyped: Remembered[StatementKey, frozenset[int]] = Remembered(_MAX_STATEMENTS)
 
-    def run(self, access: Access, steps: Sequence[Step], attempt: Attempt, answer: Format) -> list[Rows]:
+    def run(self, access: Access, request: Request, steps: Sequence[Step], attempt: Attempt) -> list[Rows]:
         """The result of each statement; the transaction has ended.
 
         Raises:
             ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told.
             PostgateError: anything else that goes wrong.
         """
-        job = self._job(access, steps)
-        # Before anything of the tenant's runs: a function that is not its own could do what no wall has seen.
-        for step in steps:
-            if step.facts.own_functions or step.facts.fields or step.facts.columns:
-                self._checks.check(job)
-                break
-        if attempt.arranges_roles:
-            self._arrange_roles(job)
-        commands = [self._command(job, step, attempt) for step in steps]
+        job = self._job(access, request, steps)
+        commands = self._prepare(job, attempt)
         if self._shares.going_on:
             self._shares.require(access.database_id)
         with self._pools.connection(job.backend) as connection:
             try:
-                results = self._converse(connection, job, commands, attempt, answer)
+                results = self._converse(connection, job, commands, attempt)
                 self._complete(connection, job, results)
             finally:
                 if connection.goes_on:
                     self._shares.note(access.database_id, connection)
         if attempt.untyped:
-            self._remember_untyped(job, attempt.untyped)
+            self._remember_untyped(job, attempt)
         return results
 
-    def _job(self, access: Access, steps: Sequence[Step]) -> Job:
-        defines = steps[0].facts.defines
+    def _job(self, access: Access, request: Request, steps: Sequence[Step]) -> Job:
+        prologue = self._prologue(access, steps[0].facts.defines if steps else "")
+        repeatable = request.characteristics.dry_run or not any(
+            step.facts.writes or step.facts.own_functions for step in steps
+        )
+        return Job(access, access.dedicated or self._pools.shared, prologue, request, steps, repeatable)
+
+    def _prologue(self, access: Access, defines: str) -> Prologue:
         key = (access.token_hash, access.version, defines)
-        opening = self._prologues.get(key)
-        if opening is None:
-            opening = prologue_for(access, self._timeout_ms, defines)
-            self._prologues.put(key, opening)
-        repeatable = not any(step.facts.writes or step.facts.own_functions for step in steps)
-        return Job(access, access.dedicated or self._pools.shared, opening, steps, repeatable)
+        prologue = self._prologues.get(key)
+        if prologue is None:
+            prologue = prologue_for(access, self._timeout_ms, defines)
+            self._prologues.put(key, prologue)
+        return prologue
+
+    def _prepare(self, job: Job, attempt: Attempt) -> list[Command | None]:
+        """All that can be asked before anything of the tenant's runs: a function that is not its own could do what no
+        wall has seen.
+
+        Returns:
+            The command of each statement; None where it depends on what the statements before it define.
+        """
+        if attempt.arranges_roles:
+            arrange_roles(self._pools, job)
+        describe_beside = partial(describe, self._pools, job)
+        commands: list[Command | None] = []
+        for number, step in enumerate(job.steps):
+            try:
+                if step.facts.fields or (not number and _has_names(step)):
+                    # The names of the others are checked when it is their turn, because they can change until then.
+                    (self._checks.check_fields if number else self._checks.check)(job, step)
+                commands.append(None if _needs_place(step) else self._command(job, number, attempt, describe_beside))
+            except (PostgateError, ServerError) as failure:
+                failure.index = job.request.index(number)
+                raise
+        return commands
 
     def _converse(
-        self, connection: Connection, job: Job, commands: Sequence[Command], attempt: Attempt, answer: Format
+        self, connection: Connection, job: Job, commands: Sequence[Command | None], attempt: Attempt
     ) -> list[Rows]:
-        # The rows of a change have to be counted before the transaction may end: over max_rows nothing is committed.
-        # Everything else ends with Sync in the same write, which is one round trip.
-        holds = not job.repeatable and any(step.facts.returns_rows for step in job.steps)
         limits = ResultLimits(job.access.max_rows, self._max_bytes)
-        results = [Rows(answer, connection.types, limits) for _ in commands]
+        results = [Rows(job.request.new_format(), connection.types, limits) for _ in commands]
+        # The transaction's own definitions must not make its look-up stale.
+        access = job.access.whatever_is_defined() if len(commands) > 1 else job.access
+
+        def prologue_again(step: Step) -> Prologue:
+            return self._prologue(access, step.facts.defines)
+
+        def command_in_place(number: int, describe: Describe) -> Command:
+            return self._command(job, number, attempt, describe)
+
         with Pipeline(connection, job.prologue.limit_ms, job.repeatable, self._max_bytes) as pipeline:
-            if any(step.facts.reads_sequences or step.facts.own_functions for step in job.steps):
-                # What other requests have drawn on this connection is not this one's to see.
-                pipeline.send_own(_FORGET_SEQUENCES)
-            pipeline.send_own(job.prologue.command, attempt.prepares)
-            for command in commands:
-                pipeline.send(command)
-            if holds:
-                pipeline.flush()
-            else:
-                pipeline.commit()
-            # If the prologue raises, the server skips all that follows up to Sync: nothing has run.
-            pipeline.own_results()
-            for rows in results:
-                for result in pipeline.results(chunked=True):
-                    rows.add(result, pipeline.arrived)
-            if holds:
-                pipeline.commit()
-            pipeline.finish()
+            Conversation(connection, pipeline, job, attempt, results, prologue_again, command_in_place).run(commands)
         return results
 
     def _complete(self, connection: Connection, job: Job, results: Sequence[Rows]) -> None:
         """What is left to do when the transaction has ended."""
         try:
-            if any(step.facts.defines == "CREATE AS" and step.facts.kind == "EXPLAIN" for step in job.steps):
-                self._adopt(connection, job)
+            is_kept = not job.request.characteristics.dry_run
+            if is_kept and any(
+                step.facts.defines == "CREATE AS" and step.facts.kind == "EXPLAIN" for step in job.steps
+            ):
+                adopt(connection, job)
             for rows in results:
                 if rows.unknown_types:
                     learn(connection, rows.unknown_types)
@@ -130,15 +156,18 @@ class Executor:
             # What has been committed must not be run once more, whatever has gone wrong since.
             raise ConnectionLost(job.repeatable, getattr(failure, "cancelled_after_ms", None)) from failure
 
-    def _command(self, job: Job, step: Step, attempt: Attempt) -> Command:
-        """The statement with its parameters as the server takes them."""
+    def _command(self, job: Job, number: int, attempt: Attempt, describe: Describe) -> Command:
+        """A statement with its parameters as the server takes them."""
+        step = job.steps[number]
         params = step.statement.params
         key = _key(job, step)
-        untyped = step.facts.untyped | attempt.untyped | (self._untyped.get(key) or frozenset())
+        untyped = (
+            step.facts.untyped | attempt.untyped.get(number, frozenset()) | (self._untyped.get(key) or frozenset())
+        )
         types: list[int] = types_of(params, untyped) if untyped else []
         if any(isinstance(value, list) for value in params):
             types = types or [INFERRED] * len(params)
-            targets = self._target_types(job, key, types, attempt)
+            targets = self._target_types(key, types, attempt, describe)
             for position, value in enumerate(params):
                 if isinstance(value, list) and not types[position] and (target := targets[position]) is not None:
                     # The text is made for this type, so it must be no other one when the statement runs.
@@ -148,51 +177,203 @@ class Executor:
             parameters = [value.encode() if isinstance(value, str) else dump(value) for value in params]
         return Command(key.sql.encode(), parameters, types)
 
-    def _target_types(self, job: Job, key: StatementKey, types: list[int], attempt: Attempt) -> list[Type | None]:
+    def _remember_untyped(self, job: Job, attempt: Attempt) -> None:
+        """Spare the next request with these texts the error that named the placeholders."""
+        for number, placeholders in attempt.untyped.items():
+            key = _key(job, job.steps[number])
+            if _may_remember(key):
+                self._untyped.put(key, placeholders | (self._untyped.get(key) or frozenset()))
+
+    def _target_types(
+        self, key: StatementKey, types: list[int], attempt: Attempt, describe: Describe
+    ) -> list[Type | None]:
         """What the server takes each parameter for, when it is told these types: the text of a list depends on it."""
         remembered_key = (key, tuple(types))
         targets = None if attempt.describes_again else self._types.get(remembered_key)
         attempt.used_remembered_types |= targets is not None
         if targets is None:
-            targets = self._describe(job, Command(key.sql.encode(), (), types))
+            targets = describe(Command(key.sql.encode(), (), types))
             if _may_remember(key):
                 self._types.put(remembered_key, targets)
         return targets
 
-    def _remember_untyped(self, job: Job, numbers: frozenset[int]) -> None:
-        (step,) = job.steps
-        key = _key(job, step)
-        if _may_remember(key):
-            self._untyped.put(key, numbers | (self._untyped.get(key) or frozenset()))
 
-    def _describe(self, job: Job, command: Command) -> list[Type | None]:
-        """The types that the server infers for the parameters; nothing is run."""
-        with self._pools.connection(job.backend) as connection:
-            with Pipeline(connection, job.prologue.limit_ms, repeatable=True) as pipeline:
-                pipeline.send_own(job.prologue.command)
-                pipeline.describe(command)
-                pipeline.commit()
-                pipeline.result()
-                oids = pipeline.described()
-                pipeline.finish()
-            types = learn(connection, oids)
+class Conversation:
+    """Runs the statements of a job.
+
+    A statement runs in the sandbox that its operations need (`postgate_internal.enter`): where the next one needs
+    another, or the gateway itself has to ask something, the transaction goes back to the login and enters again.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        pipeline: Pipeline,
+        job: Job,
+        attempt: Attempt,
+        results: Sequence[Rows],
+        prologue_again: Callable[[Step], Prologue],
+        command_in_place: Callable[[int, Describe], Command],
+    ) -> None:
+        """
+        Args:
+            prologue_again: what enters the sandbox of a statement that is not the transaction's first.
+            command_in_place: makes the command of a statement, by its number, with a question that is answered in the
+                transaction.
+        """
+        self._connection = connection
+        self._pipeline = pipeline
+        self._job = job
+        self._attempt = attempt
+        self._results = results
+        self._prologue_again = prologue_again
+        self._command_in_place = command_in_place
+        # What `Facts.defines` was of the statement whose sandbox is entered; None outside of any.
+        self._entered: str | None = None
+        self._has_begun = False
+        self._is_suspect = False
+        self._sent = self._read = 0
+        # The statement that an error is of.
+        self._at: int | None = None
+
+    def run(self, commands: Sequence[Command | None]) -> None:
+        """Run all statements, read their results, and end the transaction.
+
+        Args:
+            commands: a command for each statement, or None where only the transaction itself can tell the types of its
+                parameters.
+
+        Raises:
+            ServerError, ConnectionLost, PostgateError: with the `index` of the statement, if it is of one; nothing is
+                committed.
+        """
+        try:
+            self._open()
+            for number, command in enumerate(commands):
+                self._send(number, command)
+            self._end()
+        except (ServerError, ConnectionLost, PostgateError) as failure:
+            if not isinstance(failure, CommandRefused):
+                failure.index = self._job.request.index(self._at)
+            raise
+
+    def _open(self) -> None:
+        modes = self._job.request.characteristics.modes
+        if modes:
+            # It has to come before any query, and so before the prologue.
+            self._pipeline.send_own(Command(f"SET TRANSACTION {', '.join(modes)}".encode()))
+        if any(step.facts.reads_sequences or step.facts.own_functions for step in self._job.steps):
+            # What other requests have drawn on this connection is not this one's to see.
+            self._pipeline.send_own(_FORGET_SEQUENCES)
+        if not self._job.steps:
+            self._pipeline.send_own(self._job.prologue.command, self._attempt.prepares)
+
+    def _send(self, number: int, command: Command | None) -> None:
+        step = self._job.steps[number]
+        if number and _has_names(step):
+            # Right before it runs: what its names mean may have changed since the first statement.
+            check_names(self._job, step, self._ask)
+        self._enter(step)
+        if command is None:
+            command = self._command_in_place(number, self._describe)
+            self._enter(step)
+        self._pipeline.send(command)
+        self._sent += 1
+        # A tenant could go back to the login, or commit, where the validator has let such a statement through.
+        self._is_suspect = _LEAVES_THE_SESSION.match(command.sql) is None
+
+    def _enter(self, step: Step) -> None:
+        """Have the sandbox of a statement entered, unless it is."""
+        defines = "" if self._job.access.dedicated else step.facts.defines
+        if self._entered == defines and not self._is_suspect:
+            return
+        self._leave()
+        prologue = self._prologue_again(step) if self._has_begun else self._job.prologue
+        self._pipeline.send_own(prologue.command, self._attempt.prepares)
+        self._entered, self._has_begun = defines, True
+
+    def _leave(self) -> None:
+        """Back to the login, if the transaction is in a sandbox."""
+        if self._is_suspect:
+            self._pipeline.send_own(_RESET_ALL)
+        if self._entered is not None:
+            for command in _LEAVE:
+                self._pipeline.send_own(command)
+        self._entered, self._is_suspect = None, False
+
+    def _end(self) -> None:
+        job = self._job
+        if job.request.characteristics.dry_run:
+            self._roll_back()
+        # The rows of a change have to be counted before the transaction may end: over max_rows nothing is committed.
+        # Everything else ends with Sync in the same write, which is one round trip.
+        elif not job.repeatable and any(step.facts.returns_rows for step in job.steps):
+            self._catch_up()
+            self._pipeline.commit()
+        else:
+            self._pipeline.commit()
+        self._read_results()
+        self._at = None
+        self._pipeline.finish()
+
+    def _roll_back(self) -> None:
+        if any(step.facts.defines for step in self._job.steps):
+            # Types that it makes are gone afterwards.
+            self._catch_up()
+            if unknown := [oid for rows in self._results for oid in rows.unknown_types]:
+                learn(self._connection, unknown, self._ask)
+        self._pipeline.send(_CHECK_CONSTRAINTS)
+        self._pipeline.send_own(_ROLL_BACK)
+        self._pipeline.commit()
+
+    def _catch_up(self) -> None:
+        """Have all that is queued run, and read what it gives."""
+        self._pipeline.flush()
+        self._read_results()
+
+    def _read_results(self) -> None:
+        pipeline = self._pipeline
+        while self._read < self._sent:
+            # If the prologue raises, the server skips all that follows up to Sync: nothing has run.
+            pipeline.own_results()
+            self._at = self._read
+            rows = self._results[self._read]
+            for result in pipeline.results(chunked=True):
+                rows.add(result, pipeline.arrived)
+            self._read += 1
+        self._at = self._read
+
+    def _ask(self, command: Command) -> list[Row]:
+        """The rows of a query of the gateway's own, which sees what the transaction has done so far."""
+        self._leave()
+        self._pipeline.send_own(command)
+        self._catch_up()
+        return self._pipeline.own_results()
+
+    def _describe(self, command: Command) -> list[Type | None]:
+        """The types that the server infers for the parameters of a statement; it is not run."""
+        self._pipeline.describe(command)
+        self._catch_up()
+        self._pipeline.own_results()
+        oids = self._pipeline.described()
+        types = learn(self._connection, oids, self._ask)
         return [types.get(oid) for oid in oids]
 
-    def _arrange_roles(self, job: Job) -> None:
-        command = Command(_ARRANGE, [job.access.token_hash.encode()], [TEXT])
-        # Where it fails, the prologue says once more that they are missing.
-        with suppress(CommandRefused):
-            self._pools.query(job.backend, command, LOOK_UP_MS)
 
-    def _adopt(self, connection: Connection, job: Job) -> None:
-        """No event trigger sees what EXPLAIN ANALYZE makes, so its owner is still the role that ran it."""
-        if job.access.dedicated is None:
-            with Pipeline(connection, LOOK_UP_MS) as pipeline:
-                pipeline.query(Command(_ADOPT, [job.access.token_hash.encode()], [TEXT]))
+def _has_names(step: Step) -> bool:
+    """Whether it is for the database to say that names of the statement are the tenant's own."""
+    return bool(step.facts.own_functions or step.facts.columns)
+
+
+def _needs_place(step: Step) -> bool:
+    """Whether the types of a statement's parameters can be told only where it runs."""
+    return step.follows_definition and any(isinstance(value, list) for value in step.statement.params)
 
 
 def _key(job: Job, step: Step) -> StatementKey:
-    return StatementKey(job.access.tenant.schema, job.access.definitions, step.facts.text or step.statement.sql)
+    # What the transaction itself has defined has no version.
+    definitions = "" if step.follows_definition else job.access.definitions
+    return StatementKey(job.access.tenant.schema, definitions, step.facts.text or step.statement.sql)
 
 
 def _may_remember(key: StatementKey) -> bool:

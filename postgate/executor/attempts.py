@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Attempt:
         looks_up_again: ask the database who the token is, whatever is remembered.
         remembers: use what is remembered of the statement, for which no definition may be newer.
         describes_again: ask the server for the types of list parameters, whatever is remembered.
-        untyped: the placeholders that the server has named because it can infer no type for them.
+        untyped: by statement, the placeholders that the server has named because it can infer no type for them.
         arranges_roles: have the database make the tenant's roles first.
         prepares: run prologues as they are prepared on the connection.
         used_remembered_look_up, used_remembered_types: what this try took from memory.
@@ -43,7 +43,7 @@ class Attempt:
     looks_up_again: bool = False
     remembers: bool = True
     describes_again: bool = False
-    untyped: frozenset[int] = frozenset()
+    untyped: Mapping[int, frozenset[int]] = field(default_factory=dict)
     arranges_roles: bool = False
     prepares: bool = True
     used_remembered_look_up: bool = False
@@ -106,8 +106,8 @@ def _outdated_types(failure: Exception, attempt: Attempt) -> bool:
 
 
 def _untyped_placeholder(failure: Exception, attempt: Attempt) -> bool:
-    number = _named_placeholder(failure)
-    return number is not None and number not in attempt.untyped
+    named = _named_placeholder(failure)
+    return named is not None and named[1] not in attempt.untyped.get(named[0], ())
 
 
 def _dead_connection(failure: Exception, _: Attempt) -> bool:
@@ -137,20 +137,22 @@ def _describe_again(attempt: Attempt, _: Exception) -> None:
 
 
 def _give_its_json_type(attempt: Attempt, failure: Exception) -> None:
-    number = _named_placeholder(failure)
-    if number is not None:
-        attempt.untyped |= {number}
+    named = _named_placeholder(failure)
+    if named is not None:
+        index, number = named
+        attempt.untyped = {**attempt.untyped, index: attempt.untyped.get(index, frozenset()) | {number}}
 
 
 def _take_another(_: Attempt, __: Exception) -> None:
     """The pool closes the dead connection as it is given back."""
 
 
-def _named_placeholder(failure: Exception) -> int | None:
+def _named_placeholder(failure: Exception) -> tuple[int, int] | None:
+    """Of which statement, and which."""
     if not isinstance(failure, ServerError) or failure.sqlstate != errors.IndeterminateDatatype.sqlstate:
         return None
     number = _PLACEHOLDER.search(failure.message)
-    return int(number[1]) if number else None
+    return (failure.index or 0, int(number[1])) if number else None
 
 
 RETRIES = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import orjson
 
 from postgate.errors import StatementRefused
-from postgate.executor.job import Job
+from postgate.executor.job import Job, Step
+from postgate.executor.questions import Ask
 from postgate.postgres.pipeline import Command, Row
 from postgate.postgres.pools import Pools
 from postgate.postgres.types import TEXT
@@ -32,28 +35,21 @@ class Checks:
             _MAX_SCHEMAS, _EXTENSIONS_S
         )
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job, step: Step) -> None:
         """Refuse functions that are not the tenant's own, which it may call, nor built in, which the validator judges.
 
         Raises:
-            StatementRefused: a statement calls another one.
+            StatementRefused: the statement calls another one.
             CommandRefused, ConnectionLost, Unavailable: as `Pools.query`.
         """
-        for step in job.steps:
-            if step.facts.own_functions:
-                self._check_own(job, step.facts.own_functions)
-            if step.facts.fields:
-                self._check_fields(job, step.facts.fields)
-            if step.facts.columns:
-                self._check_columns(job, step.facts.columns)
+        self.check_fields(job, step)
+        check_names(job, step, partial(self._ask, job))
 
-    def _check_own(self, job: Job, names: frozenset[str]) -> None:
-        rows = self._ask(job, Command(_FOREIGN_FUNCTIONS, [orjson.dumps(sorted(names)), _schema(job)], [TEXT, TEXT]))
-        if rows:
-            raise StatementRefused(f"Function {(rows[0][0] or b'').decode()} is not allowed")
-
-    def _check_fields(self, job: Job, fields: frozenset[str]) -> None:
-        """x.f is a call of f where x has no such column, so f must not be an extension's function."""
+    def check_fields(self, job: Job, step: Step) -> None:
+        """The part that no definition of a tenant's changes: x.f is a call of f where x has no such column, so f must
+        not be an extension's function."""
+        if not step.facts.fields:
+            return
         key = (job.backend.key, job.access.tenant.schema, job.access.definitions)
         remembered = self._extension_functions
         names = remembered.get(key) if job.access.definitions else remembered.recent(key)
@@ -61,24 +57,42 @@ class Checks:
             rows = self._ask(job, Command(_EXTENSION_FUNCTIONS, [_schema(job)], [TEXT]))
             names = frozenset((name or b"").decode() for (name,) in rows)
             self._extension_functions.put(key, names)
-        if called := fields & names:
+        if called := step.facts.fields & names:
             raise StatementRefused(f"Function {min(called)} is not allowed")
-
-    def _check_columns(self, job: Job, columns: frozenset[tuple[str, str]]) -> None:
-        """x.f is a column f that the relation x has itself, and neither a call of the function f nor a system column,
-        which no token allows."""
-        names = orjson.dumps(sorted(columns))
-        rows = self._ask(job, Command(_MISSING_COLUMNS, [names, _schema(job)], [TEXT, TEXT]))
-        if rows:
-            name = (rows[0][0] or b"").decode()
-            raise StatementRefused(
-                f"the system column {name} is not accessible"
-                if name in SYSTEM_COLUMNS
-                else f"Function {name} is not allowed"
-            )
 
     def _ask(self, job: Job, command: Command) -> list[Row]:
         return self._pools.query(job.backend, command, job.prologue.limit_ms)
+
+
+def check_names(job: Job, step: Step, ask: Ask) -> None:
+    """The part that a definition can change.
+
+    Args:
+        ask: what asks, as the login: where another statement of the transaction comes first, in that transaction.
+    """
+    if step.facts.own_functions:
+        _check_own(job, step.facts.own_functions, ask)
+    if step.facts.columns:
+        _check_columns(job, step.facts.columns, ask)
+
+
+def _check_own(job: Job, names: frozenset[str], ask: Ask) -> None:
+    rows = ask(Command(_FOREIGN_FUNCTIONS, [orjson.dumps(sorted(names)), _schema(job)], [TEXT, TEXT]))
+    if rows:
+        raise StatementRefused(f"Function {(rows[0][0] or b'').decode()} is not allowed")
+
+
+def _check_columns(job: Job, columns: frozenset[tuple[str, str]], ask: Ask) -> None:
+    """x.f is a column f that the relation x has itself, and neither a call of the function f nor a system column, which
+    no token allows."""
+    rows = ask(Command(_MISSING_COLUMNS, [orjson.dumps(sorted(columns)), _schema(job)], [TEXT, TEXT]))
+    if rows:
+        name = (rows[0][0] or b"").decode()
+        raise StatementRefused(
+            f"the system column {name} is not accessible"
+            if name in SYSTEM_COLUMNS
+            else f"Function {name} is not allowed"
+        )
 
 
 def _schema(job: Job) -> bytes:

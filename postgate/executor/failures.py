@@ -28,8 +28,19 @@ _NOT_MIGRATED = ("42", "3F")
 _NO_RESOURCES = "53"
 
 
+# Running the same once more can succeed: another transaction has won (manual, "Serialization Failure Handling").
+_RETRYABLE = (errors.SerializationFailure.sqlstate, errors.DeadlockDetected.sqlstate)
+
+
 def public(failure: Exception) -> Exception:
     """What the client is told; the failure itself where only the log may say it."""
+    told = _told(failure)
+    if isinstance(told, PostgateError) and isinstance(failure, ServerError | ConnectionLost):
+        told.index = failure.index
+    return told
+
+
+def _told(failure: Exception) -> Exception:
     if isinstance(failure, ConnectionLost):
         outcome = None if failure.repeatable else "unknown"
         if failure.cancelled_after_ms is not None:
@@ -40,7 +51,8 @@ def public(failure: Exception) -> Exception:
     if failure.sqlstate == errors.QueryCanceled.sqlstate:
         return Timeout(failure.limit_ms)
     if not isinstance(failure, CommandRefused):
-        return DatabaseError(failure.message, failure.fields)
+        retryable = {"retryable": True} if failure.sqlstate in _RETRYABLE else {}
+        return DatabaseError(failure.message, failure.fields | retryable)
     if failure.sqlstate in _REFUSALS:
         return _REFUSALS[failure.sqlstate]()
     if failure.sqlstate.startswith(_NO_RESOURCES):

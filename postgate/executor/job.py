@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from postgate.access.registry import Access
     from postgate.postgres.connection import Backend
     from postgate.postgres.pipeline import Command
+    from postgate.results import Format
     from postgate.validator.facts import Facts
 
 
@@ -32,18 +33,49 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Characteristics:
+    """How a transaction runs, and whether it is only tried.
+
+    Attributes:
+        modes: its transaction modes (manual, "SET TRANSACTION"), such as READ ONLY; none for the server's own.
+        dry_run: everything runs, deferred constraints included, and is rolled back.
+    """
+
+    modes: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks for: statements that run in one transaction. What it asks besides becomes a field here."""
+    """What a client asks for: statements that run in one transaction. What it asks besides becomes a field here.
+
+    Attributes:
+        new_format: makes the format of one statement's result.
+        is_batch: the answer is a list of results, and an error tells which statement it is of.
+    """
 
     statements: tuple[Statement, ...]
+    new_format: Callable[[], Format]
+    is_batch: bool = False
+    characteristics: Characteristics = Characteristics()
+
+    def index(self, number: int | None) -> int | None:
+        """What an error says of the statement that it is of: its number in a batch, else nothing."""
+        return number if self.is_batch else None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement and what the validator says of it."""
+    """A statement and what the validator says of it.
+
+    Attributes:
+        follows_definition: a statement before it in the transaction changes what there is, so that what its names mean
+            can be told only there.
+    """
 
     statement: Statement
     facts: Facts
+    follows_definition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +91,13 @@ class Job:
     """Judged statements, and for whom and where they run.
 
     Attributes:
+        prologue: what opens the transaction for the first of them.
         repeatable: running them twice is no different from once.
     """
 
     access: Access
     backend: Backend
     prologue: Prologue
+    request: Request
     steps: Sequence[Step]
     repeatable: bool

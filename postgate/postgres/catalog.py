@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from postgate.postgres.connection import Connection
-from postgate.postgres.pipeline import Command, Pipeline
+from postgate.postgres.pipeline import Command, Pipeline, Row
 from postgate.postgres.types import BUILT_IN, Type
 from postgate.sql_files import read_sql
 
@@ -23,17 +24,23 @@ class _Row(NamedTuple):
     base: int
     element: int
     delimiter: bytes
+    name: str
 
 
-def learn(connection: Connection, oids: Iterable[int]) -> dict[int, Type]:
+def learn(
+    connection: Connection, oids: Iterable[int], ask: Callable[[Command], list[Row]] | None = None
+) -> dict[int, Type]:
     """All of these types, those that are not known yet by asking the server once; an oid of 0 stands for no type.
 
     A type that is gone again by then is shown as text.
+
+    Args:
+        ask: what asks within a transaction of the connection; by default the question is one of its own.
     """
     named = {oid for oid in oids if oid}
     unknown = {oid for oid in named if oid not in BUILT_IN and oid not in connection.types}
     if unknown:
-        rows = _look_up(connection, unknown)
+        rows = _look_up(unknown, ask or partial(_ask, connection))
         if len(connection.types) > _MAX_TYPES:
             connection.types.clear()
         connection.types |= {oid: _built(oid, rows) for oid in unknown}
@@ -46,14 +53,18 @@ def _built(oid: int, rows: Mapping[int, _Row], level: int = 0) -> Type:
         return BUILT_IN.get(oid) or Type(oid)
     if row.base:
         return _built(row.base, rows, level + 1)
-    return Type(oid, _built(row.element, rows, level + 1) if row.element else None, row.delimiter)
+    element = _built(row.element, rows, level + 1) if row.element else None
+    return Type(oid, element, row.delimiter, element.name + "[]" if element else row.name)
 
 
-def _look_up(connection: Connection, oids: set[int]) -> dict[int, _Row]:
+def _look_up(oids: set[int], ask: Callable[[Command], list[Row]]) -> dict[int, _Row]:
     literal = "{" + ",".join(map(str, sorted(oids))) + "}"
-    with Pipeline(connection, LOOK_UP_MS, repeatable=True) as pipeline:
-        rows = pipeline.query(Command(_TYPES, [literal.encode()]))
     return {
-        int(oid or 0): _Row(int(base or 0), int(element or 0), delimiter or b",")
-        for oid, base, element, delimiter in rows
+        int(oid or 0): _Row(int(base or 0), int(element or 0), delimiter or b",", (name or b"").decode())
+        for oid, base, element, delimiter, name in ask(Command(_TYPES, [literal.encode()]))
     }
+
+
+def _ask(connection: Connection, command: Command) -> list[Row]:
+    with Pipeline(connection, LOOK_UP_MS, repeatable=True) as pipeline:
+        return pipeline.query(command)

@@ -32,7 +32,10 @@ class ServerError(Exception):
         sqlstate: its five characters.
         fields: whatever else the server says, by the names of our error envelope.
         limit_ms: the time that the transaction had.
+        index: which statement of a batch it is of, from 0; None where of no one, as when the transaction commits.
     """
+
+    index: int | None = None
 
     def __init__(self, result: PGresult, limit_ms: int) -> None:
         self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))
@@ -57,7 +60,10 @@ class ConnectionLost(Exception):
             committed.
         cancelled_after_ms: the time of a transaction that we have cancelled and the server has not ended; None for any
             other one. Its backend may go on for long, so it must not be given the same work in another one.
+        index: as of a ServerError.
     """
+
+    index: int | None = None
 
     def __init__(self, repeatable: bool, cancelled_after_ms: int | None = None) -> None:
         super().__init__("the connection to the database was lost")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PIECE = 65_536
 
 
-def _waiting(descriptor: int) -> int:
+def waiting_bytes(descriptor: int) -> int:
     """How many bytes have come in that nobody has read."""
     count = array("i", [0])
     fcntl.ioctl(descriptor, termios.FIONREAD, count)
@@ -56,9 +56,9 @@ def read_in_pieces(pgconn: PGconn, wait: Callable[[int], object], count: Callabl
             else:
                 ours.shutdown(socket.SHUT_WR)
             pgconn.consume_input()
-            while pgconn.is_busy() and _waiting(descriptor):
+            while pgconn.is_busy() and waiting_bytes(descriptor):
                 pgconn.consume_input()
-        while _waiting(descriptor):
+        while waiting_bytes(descriptor):
             pgconn.consume_input()
     finally:
         os.dup2(server, descriptor, inheritable=False)

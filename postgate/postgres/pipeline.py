@@ -18,7 +18,7 @@ from psycopg.pq import ExecStatus
 from postgate.errors import ResultTooLarge
 from postgate.operations import DEFINITIONS, OBJECT_KINDS
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
-from postgate.postgres.intake import read_in_pieces
+from postgate.postgres.intake import read_in_pieces, waiting_bytes
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -162,9 +162,8 @@ class Pipeline:
             self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
             self._sent.append(_Sent(is_own=True))
             return
-        name = prepared.get(command.sql)
-        is_new = name is None
-        name = name or _name(command.sql)
+        name = prepared.get(command.sql) or _name(command.sql)
+        is_new = command.sql not in prepared and all(sent.prepares != command.sql for sent in self._sent)
         if is_new:
             self._pgconn.send_prepare(name, command.sql, param_types=command.types or None)
         self._pgconn.send_query_prepared(name, command.parameters)
@@ -209,8 +208,7 @@ class Pipeline:
         self.commit()
         result = self.result()
         self.finish()
-        columns = range(result.nfields)
-        return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
+        return _rows(result)
 
     def results(self, chunked: bool = False) -> Iterator[PGresult]:
         """The results of the next command, in chunks of rows or as one.
@@ -241,14 +239,19 @@ class Pipeline:
             yield result
         self._running = False
 
-    def own_results(self) -> None:
-        """Read what the commands of our own have answered that were sent before the tenant's statement.
+    def own_results(self) -> list[Row]:
+        """Read what the commands of our own have answered that were sent before the tenant's next statement.
+
+        Returns:
+            The rows of the last one.
 
         Raises:
             CommandRefused: the server refused one of them.
         """
+        result = None
         while self._sent and self._sent[0].is_own:
-            self.result()
+            result = self.result()
+        return [] if result is None else _rows(result)
 
     def result(self) -> PGresult:
         """The only result of the next command."""
@@ -354,9 +357,12 @@ class Pipeline:
 
     def _send_all(self) -> None:
         self._has_read = False
+        self.arrived = 0
         while self._pgconn.flush():
             # The server may have to get rid of answers before it takes more.
             if self._wait(self._socket, select.POLLIN | select.POLLOUT) & select.POLLIN:
+                # They stay with libpq until all is sent, so they count together.
+                self._count(waiting_bytes(self._socket))
                 self._pgconn.consume_input()
                 self._has_read = True
 
@@ -382,6 +388,11 @@ class Pipeline:
         except psycopg.Error:
             self._connection.goes_on = True
             raise self._lost() from None
+
+
+def _rows(result: PGresult) -> list[Row]:
+    columns = range(result.nfields)
+    return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
 
 
 def _name(sql: bytes) -> bytes:

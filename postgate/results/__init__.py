@@ -11,21 +11,39 @@ from postgate.postgres.types import Type
 Values = list[bytes | None]
 
 
+class Origin(NamedTuple):
+    """What else PostgreSQL tells of a column (manual, "Message Formats", RowDescription).
+
+    Attributes:
+        table, column: the numbers of the table and of its column; 0 for what is none.
+        size: the bytes of its type, negative for types of variable width.
+        modifier: the type's modifier, such as the length of a varchar; -1 for none.
+    """
+
+    table: int
+    column: int
+    size: int
+    modifier: int
+
+
 class Column(NamedTuple):
-    """A column of a result."""
+    """A column of a result; its origin only for a format that asks for it."""
 
     name: bytes
     type: Type
+    origin: Origin = Origin(0, 0, -1, -1)
 
 
 class Format(Protocol):
-    """How a result is written: `begin` once, `rows` for each piece that arrives, `end` once; then the next result.
+    """How one result is written: `begin` once, `rows` for each piece that arrives, `end` once.
 
     Attributes:
-        media_type: what the answer's Content-Type says.
+        names_types: whether it needs the names of the columns' types, also where no row comes.
+        names_origins: whether it needs where the columns come from.
     """
 
-    media_type: str
+    names_types: bool
+    names_origins: bool
 
     def begin(self, columns: Sequence[Column]) -> bytes:
         """What stands before the rows; a statement without a result has no columns."""
@@ -33,5 +51,9 @@ class Format(Protocol):
     def rows(self, columns: Sequence[Values], count: int) -> bytes:
         """So many rows, given column by column; the format takes the values out of the lists."""
 
-    def end(self, row_count: int) -> bytes:
-        """What stands after the rows, of which the statement has given, or changed, so many."""
+    def end(self, row_count: int, tag: bytes) -> bytes:
+        """What stands after the rows, of which the statement has given, or changed, so many.
+
+        Args:
+            tag: PostgreSQL's command tag, such as INSERT 0 1.
+        """

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postgate.errors import ResultTooLarge, RowLimitExceeded
 from postgate.postgres.types import BUILT_IN, Type
-from postgate.results import Column, Format
+from postgate.results import Column, Format, Origin
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -19,12 +18,47 @@ LARGE = 1_000_000
 _CONTROL = bytes(range(0x20))
 
 
-@dataclass(frozen=True, slots=True)
 class ResultLimits:
-    """How much one statement may give."""
+    """How much the statements of a request may give together, and how much they have given so far."""
 
-    rows: int
-    bytes: int
+    def __init__(self, rows: int, size: int) -> None:
+        """
+        Args:
+            size: bytes.
+        """
+        self.rows = rows
+        self.bytes = size
+        self._given_rows = 0
+        self._given_bytes = 0
+
+    def give_rows(self, count: int) -> None:
+        """
+        Raises:
+            RowLimitExceeded: they are too many.
+        """
+        self._given_rows += count
+        if self._given_rows > self.rows:
+            raise RowLimitExceeded(self.rows)
+
+    def give_bytes(self, size: int) -> None:
+        """Take note of so many more; a negative size gives back what was counted.
+
+        Raises:
+            ResultTooLarge: they are too many.
+        """
+        self._given_bytes += size
+        if self._given_bytes > self.bytes:
+            raise ResultTooLarge(self.bytes)
+
+    def require_bytes(self, size: int) -> None:
+        """Refuse what would be too much, before it is made."""
+        if self._given_bytes + size > self.bytes:
+            raise ResultTooLarge(self.bytes)
+
+    def require_row(self, size: int) -> None:
+        """Refuse a row that is too large: libpq has it twice before we do."""
+        if size > self.bytes // 2:
+            raise ResultTooLarge(self.bytes // 2, "row")
 
 
 class Rows:
@@ -45,10 +79,12 @@ class Rows:
         self._answer = answer
         self._learned = learned
         self._limits = limits
-        self._bytes = 0
         self._kept: list[PGresult] = []
+        self._kept_bytes = 0
         self._oids: list[int] | None = None
         self._names: list[bytes] = []
+        self._origins: list[Origin] = []
+        self._tag = b""
         self._is_writing = False
         self.chunks: list[bytes] = []
         self.count = 0
@@ -65,14 +101,16 @@ class Rows:
         """
         if not result.nfields and not result.ntuples:
             self.count += result.command_tuples or 0
+            self._tag = result.command_status or b""
             return
         if self._oids is None:
             self._oids = self._describe(result)
-        self.count += result.ntuples
-        if self.count > self._limits.rows:
-            raise RowLimitExceeded(self._limits.rows)
         if not result.ntuples:
+            # It ends a result that has come in chunks, and is all of an empty one.
+            self._tag = result.command_status or b""
             return
+        self.count += result.ntuples
+        self._limits.give_rows(result.ntuples)
         self._has_large |= size > LARGE
         if self._is_writing and size > LARGE:
             self._write_rows(result, size)
@@ -80,17 +118,19 @@ class Rows:
             self._write(_columns(result), result.ntuples)
         else:
             self._kept.append(result)
-            self._measure(_size(_columns(result)))
+            self._keep(_size(_columns(result)))
 
     @property
     def unknown_types(self) -> list[int]:
-        """The types to look up before `end`; none where no row came."""
-        return self._oids or [] if self._kept else []
+        """The types to look up before `end`; none where no row came, unless the format names them."""
+        if self._kept or (self._answer.names_types and not self._is_writing):
+            return self._oids or []
+        return []
 
     def end(self) -> None:
         """Write what is left."""
         if not self._is_writing:
-            self._bytes = 0
+            self._keep(-self._kept_bytes)
             self._begin(self._types(self._oids or []))
             for result in self._kept:
                 if self._has_large:
@@ -98,12 +138,17 @@ class Rows:
                 else:
                     self._write(_columns(result), result.ntuples)
             self._kept.clear()
-        self.chunks.append(self._answer.end(self.count))
+        self.chunks.append(self._answer.end(self.count, self._tag))
 
     def _describe(self, result: PGresult) -> list[int]:
         fields = range(result.nfields)
         self._names = [result.fname(field) or b"" for field in fields]
         oids = [result.ftype(field) for field in fields]
+        if self._answer.names_origins:
+            self._origins = [
+                Origin(result.ftable(field), result.ftablecol(field), result.fsize(field), result.fmod(field))
+                for field in fields
+            ]
         types = self._types(oids)
         if None not in types:
             self._begin(types)
@@ -114,37 +159,33 @@ class Rows:
 
     def _begin(self, types: list[Type | None]) -> None:
         columns = [Column(name, type_ or Type(0)) for name, type_ in zip(self._names, types, strict=True)]
+        if self._origins:
+            columns = [Column(*column[:2], origin) for column, origin in zip(columns, self._origins, strict=True)]
         self._is_writing = True
         self.chunks.append(self._answer.begin(columns))
 
     def _write_rows(self, result: PGresult, size: int) -> None:
         """A large chunk, a row at a time: a row is in memory up to four times while it is written."""
         if result.ntuples == 1:
-            self._require_row(size)
+            self._limits.require_row(size)
         fields, last = range(result.nfields), result.ntuples - 1
         for row in range(result.ntuples):
             columns = [[result.get_value(row, field)] for field in fields]
             if row == last:
                 result.clear()
-            self._require_row(sum(_written_size(value) for (value,) in columns if value))
+            self._limits.require_row(sum(_written_size(value) for (value,) in columns if value))
             # Before it is encoded, which takes the same memory again: no format makes much less of it than its text.
-            if self._bytes + _size(columns) > self._limits.bytes:
-                raise ResultTooLarge(self._limits.bytes)
+            self._limits.require_bytes(_size(columns))
             self._write(columns, 1)
-
-    def _require_row(self, size: int) -> None:
-        if size > self._limits.bytes // 2:
-            raise ResultTooLarge(self._limits.bytes // 2, "row")
 
     def _write(self, columns: list[list[bytes | None]], count: int) -> None:
         chunk = self._answer.rows(columns, count)
-        self._measure(len(chunk))
+        self._limits.give_bytes(len(chunk))
         self.chunks.append(chunk)
 
-    def _measure(self, size: int) -> None:
-        self._bytes += size
-        if self._bytes > self._limits.bytes:
-            raise ResultTooLarge(self._limits.bytes)
+    def _keep(self, size: int) -> None:
+        self._kept_bytes += size
+        self._limits.give_bytes(size)
 
 
 def _written_size(value: bytes) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
-from postgate.postgres.types import INT2VECTOR, OIDVECTOR, Type
+from postgate.postgres.types import INT2VECTOR, INT8, NUMERIC, OIDVECTOR, Type
 
 Encode = Callable[[bytes], bytes]
 NULL = b"null"
@@ -64,6 +64,12 @@ SCALARS: Mapping[int, Encode] = {
     1184: timestamptz,
     **dict.fromkeys((1082, 1083, 1266, 2950), plain),
 }
+
+
+# JSON.parse of JavaScript rounds numbers from 2^53 on, and keeps 17 digits.
+NUMBERS_AS_STRINGS: Mapping[int, Encode] = {**SCALARS, INT8: plain, NUMERIC: plain}
+# Every value is PostgreSQL's text.
+TEXTS: Mapping[int, Encode] = {}
 
 
 # Stands between the values of a column while they are encoded together: no encoding below touches it.
@@ -133,11 +139,11 @@ def _encode_together(values: Sequence[bytes], together: Callable[[bytes], bytes 
     return encoded.split(_SEPARATOR)
 
 
-def encoder_of(type_: Type) -> Encode:
-    """How the values of a type are encoded."""
+def encoder_of(type_: Type, scalars: Mapping[int, Encode] = SCALARS) -> Encode:
+    """How the values of a type are encoded, when those of `scalars` are by these."""
     if type_.element is None:
-        return SCALARS.get(type_.oid, text)
-    element = encoder_of(type_.element)
+        return scalars.get(type_.oid, text)
+    element = encoder_of(type_.element, scalars)
     if type_.oid in (INT2VECTOR, OIDVECTOR):
         return lambda value: b"[" + b",".join(map(element, value.split())) + b"]"
     return _array_encoder(element, type_.delimiter)

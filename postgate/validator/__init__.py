@@ -32,11 +32,14 @@ class Validator:
         """What one SQL text does, or why nobody may run it."""
         return self._outcomes.get(sql) or self._analyse(sql)
 
-    def judge(self, sql: str, tenant: Tenant, outcome: Facts | Refusal | None = None) -> Facts:
+    def judge(
+        self, sql: str, tenant: Tenant, outcome: Facts | Refusal | None = None, follows_others: bool = False
+    ) -> Facts:
         """What one SQL text does, if the tenant may do it.
 
         Args:
             outcome: what `read` has said of the text, if it was asked already.
+            follows_others: whether the statement is not the first of its transaction.
 
         Raises:
             StatementRefused: the text is not one statement that PostgreSQL could run, is larger than the limits, is
@@ -45,6 +48,8 @@ class Validator:
         facts = outcome or self.read(sql)
         if isinstance(facts, Refusal):
             raise StatementRefused(facts.message)
+        if facts.needs_earlier and not follows_others:
+            raise StatementRefused(facts.needs_earlier)
         if not facts.operations <= tenant.operations:
             raise StatementRefused(f"Operation {min(facts.operations - tenant.operations)} is not allowed")
         if facts.advances_sequence and not tenant.operations & {"INSERT", "UPDATE"}:

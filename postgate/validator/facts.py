@@ -21,6 +21,7 @@ class Facts:
         qualifiers: each schema that a name is qualified with, and the offset where, if that is known.
         advances_sequence: whether the statement calls nextval, which INSERT or UPDATE allows.
         reads_sequences: whether the statement asks what the session has drawn from a sequence.
+        needs_earlier: why it may not be the first statement of a transaction; "" where it may.
         columns: (relation, column) of each name that a function would have if it were no column; whoever runs the
             statement must make sure that the tenant's relation has the column.
         placeholders: the highest placeholder number.
@@ -41,6 +42,7 @@ class Facts:
     qualifiers: Mapping[str, int | None] = field(default_factory=dict)
     advances_sequence: bool = False
     reads_sequences: bool = False
+    needs_earlier: str = ""
     columns: frozenset[tuple[str, str]] = frozenset()
     placeholders: int = 0
     defines: str = ""

@@ -61,6 +61,7 @@ class ParsedStatement:
         self.qualifiers: dict[str, int | None] = {}
         self.advances_sequence = False
         self.reads_sequences = False
+        self.needs_earlier = ""
         self.columns: set[tuple[str, str]] = set()
         self.placeholders = 0
         self.defines = ""
@@ -125,7 +126,11 @@ class ParsedStatement:
             self.tokens.pop()
 
     def refuse(self, message: str, node: exp.Expression | None = None) -> NoReturn:
-        raise RuleError(placed(message, self.sql, None if node is None else _offset(node)))
+        raise RuleError(self.placed(message, node))
+
+    def placed(self, message: str, node: exp.Expression | None) -> str:
+        """The message with the line and column of the node."""
+        return placed(message, self.sql, None if node is None else _offset(node))
 
 
 def _offset(node: exp.Expression) -> int | None:

@@ -109,7 +109,7 @@ def test_database_not_found(service: Service) -> None:
 def test_internal_error_tells_nothing(
     shared_service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(body: bytes) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("s3cret")
 
     monkeypatch.setattr("postgate.api.body.read", fail)

@@ -1,13 +1,12 @@
 """Every reason to try again, met over HTTP: the client sees the right answer and no trace of the first try."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from support import walls
-from support.service import Service, Tenant, break_a_connection
+from support.service import Service, Tenant, break_a_connection, until_somebody_waits
 
 from postgate.executor import attempts, prologue
 from postgate.postgres.errors import ConnectionLost
@@ -173,15 +172,6 @@ def test_a_token_that_changes_all_the_time_is_unavailable(
     answer = service.query("SELECT 1 AS a", token=tenant.token)
     assert (answer.status, answer.code) == (503, "UNAVAILABLE")
     assert reasons == ["stale look-up"] + ["stale again"] * 3
-
-
-def until_somebody_waits(service: Service) -> None:
-    waiting = """SELECT count(*) FROM pg_locks
-        WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-    deadline = time.monotonic() + 10
-    while service.execute(waiting) == [(0,)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def pools_of(service: Service):  # type: ignore[no-untyped-def]

@@ -1,5 +1,6 @@
 """The roles of tenants: made and dropped with the rows, and what each may do with the validator out of the way."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -377,6 +378,10 @@ def _use_every_operation(service: Service) -> None:
     assert len(run("SELECT * FROM postgate_helpers.describe_table('t')").rows) == 3
     run("DROP TABLE t")
     run("DROP TABLE u")
+    # Each in the role that it needs, in one transaction.
+    texts = ["CREATE TABLE v (a serial)", "INSERT INTO v DEFAULT VALUES", "SELECT lastval() AS v", "DROP TABLE v"]
+    body = json.dumps({"queries": [{"sql": text} for text in texts]}).encode()
+    assert service.post(body, tenant.token).json["results"][2]["rows"] == [{"v": 1}]
     assert service.query("SELECT delete_tenant_database($1)", tenant.id).rows == [{"delete_tenant_database": True}]
 
 

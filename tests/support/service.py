@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -127,6 +128,16 @@ def break_a_connection(service: Service) -> threading.Timer:
     closing = threading.Timer(0.3, other.close)
     closing.start()
     return closing
+
+
+def until_somebody_waits(service: Service) -> None:
+    """Return when a statement waits for a lock."""
+    waiting = """SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()"""
+    deadline = time.monotonic() + 10
+    while service.execute(waiting) == [(0,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @contextmanager

@@ -140,8 +140,13 @@ def take_down_the_database_wall(service: Service) -> None:
 class Attack:
     """One case of the sample, with tenants of its own."""
 
-    def __init__(self, service: Service, case: dict[str, Any]) -> None:
+    def __init__(self, service: Service, case: dict[str, Any], opener: str = "") -> None:
+        """
+        Args:
+            opener: a statement that the attacker's come after, each as the second one of a batch.
+        """
         self.service = service
+        self.opener = opener
         self.case = case
         self.marker = f"marker{uuid4().hex}"
         self.victim, self.attacker = service.tenant(), service.tenant(operations=ALL)
@@ -208,13 +213,15 @@ class Attack:
     def _send(self, step: dict[str, Any], token: str | None = None) -> list[Answer]:
         token = token or self._token(tuple(step.get("token_ops", self.case["token_ops"])))
         raw = step.get("raw")
-        body = (
-            self._text(raw)
-            if raw is not None
-            else json.dumps({"sql": self._text(step["sql"]), "params": step.get("params") or []})
-        )
+        body = self._text(raw) if raw is not None else self._body(step)
         times = min(step.get("repeat", 1), MAX_REPEATS)
         return [self.service.post(body.encode(), token) for _ in range(times)]
+
+    def _body(self, step: dict[str, Any]) -> str:
+        statement = {"sql": self._text(step["sql"]), "params": step.get("params") or []}
+        if not self.opener or step.get("as") == "victim":
+            return json.dumps(statement)
+        return json.dumps({"queries": [{"sql": self.opener}, statement]})
 
     def _token(self, operations: tuple[str, ...]) -> str:
         known = tuple(operation for operation in ALL if operation in operations)

@@ -13,7 +13,7 @@ DECLARE
     count integer := 0;
     -- Volatile functions that change nothing but what the statement names.
     harmless CONSTANT text[] := ARRAY['array_sample', 'array_shuffle', 'bernoulli', 'clock_timestamp', 'currval',
-        'gen_random_uuid', 'nextval', 'random', 'random_normal', 'setval', 'system', 'timeofday', 'uuidv4', 'uuidv7'];
+        'gen_random_uuid', 'lastval', 'nextval', 'random', 'random_normal', 'setval', 'system', 'timeofday', 'uuidv4', 'uuidv7'];
 BEGIN
     IF current_setting('is_superuser') <> 'on' THEN
         RETURN NULL;

@@ -16,7 +16,9 @@ REFUSED_FUNCTIONS = _names("refused_functions.txt")
 # What x.f must not mean. Where x is a row of one plain value, PostgreSQL calls f with it or casts it to the type f; a
 # value can name any relation, so functions that take or give names are refused even where a call is allowed. So is any
 # other function of one argument that is not allowed: also input and output functions can be called like this.
-REFUSED_FIELDS = REFUSED_FUNCTIONS | _names("field_functions.txt") | {"currval", "nextval", "setval", "pg_typeof"}
+REFUSED_FIELDS = (
+    REFUSED_FUNCTIONS | _names("field_functions.txt") | {"currval", "lastval", "nextval", "setval", "pg_typeof"}
+)
 # Functions of the extensions that a database may have; none of them runs text as SQL, sets anything or reaches a file.
 EXTENSION_FUNCTIONS = frozenset(
     """

@@ -38,14 +38,15 @@ _NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_se
 
 def judge_calls(statement: ParsedStatement) -> None:
     """Collect every call, and refuse what is neither an allowed built-in function nor possibly the tenant's own."""
-    sequences: dict[str, dict[str, exp.Expression]] = {name: {} for name in _NAME_FUNCTIONS}
+    sequences: dict[str, dict[str, exp.Anonymous]] = {name: {} for name in _NAME_FUNCTIONS}
     for call in statement.nodes(exp.Anonymous):
         _judge_call(statement, call, sequences)
+    drawn = sequences["nextval"].keys() | sequences["setval"].keys()
     for sequence, asking in sequences["currval"].items():
-        # It tells what the session has drawn last, and the session had other clients before.
-        if sequence not in sequences["nextval"] and sequence not in sequences["setval"]:
-            statement.refuse("Function currval is not allowed: a request has no session; use RETURNING instead", asking)
-        statement.reads_sequences = True
+        _judge_session_value(statement, asking, sequence in drawn)
+    for call in statement.nodes(exp.Anonymous):
+        if call.this.name == "lastval" and _schema(call) in (None, "pg_catalog"):
+            _judge_session_value(statement, call, bool(drawn))
     for column in statement.nodes(exp.Column):
         if column.args.get("table") is not None:
             _judge_field(statement, column.this, column.args["table"])
@@ -54,7 +55,7 @@ def judge_calls(statement: ParsedStatement) -> None:
 
 
 def _judge_call(
-    statement: ParsedStatement, call: exp.Anonymous, sequences: dict[str, dict[str, exp.Expression]]
+    statement: ParsedStatement, call: exp.Anonymous, sequences: dict[str, dict[str, exp.Anonymous]]
 ) -> None:
     name = call.this.name
     schema = _schema(call)
@@ -113,6 +114,21 @@ def _judge_name_argument(statement: ParsedStatement, call: exp.Anonymous, name: 
         statement.operations.add("UPDATE")
         statement.writes = True
     return relation
+
+
+def _judge_session_value(statement: ParsedStatement, call: exp.Anonymous, is_drawn: bool) -> None:
+    """currval and lastval tell what the session has drawn last, and the session had other clients before.
+
+    The executor has it forget what they drew, so a statement before this one in the same batch may draw as well. What
+    is stored asks whenever it is used.
+    """
+    statement.reads_sequences = True
+    if is_drawn:
+        return
+    message = f"Function {call.this.name} is not allowed: a request has no session; use RETURNING instead"
+    if isinstance(statement.root, exp.Create | exp.Alter):
+        statement.refuse(message, call)
+    statement.needs_earlier = statement.needs_earlier or statement.placed(message, call)
 
 
 def _judge_configuration(statement: ParsedStatement, argument: exp.Expression, name: str) -> None:

@@ -13,8 +13,8 @@ from postgate.validator.rules.types import ALLOWED_TYPES, type_name
 # Of the allowed functions those that are volatile, so that PostgreSQL calls them for each row (pg_proc.provolatile).
 VOLATILE = frozenset(
     """
-    array_sample array_shuffle clock_timestamp currval gen_random_uuid nextval random random_normal setval timeofday
-    uuidv4 uuidv7
+    array_sample array_shuffle clock_timestamp currval gen_random_uuid lastval nextval random random_normal setval
+    timeofday uuidv4 uuidv7
     """.split()
 )
 # What fails for no value: an index over it tells nothing of the rows.
