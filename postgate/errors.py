@@ -150,10 +150,20 @@ class RateLimited(PostgateError):
 
 
 class DatabaseError(PostgateError):
-    """PostgreSQL's own words, with the sqlstate and whatever else it says in `fields`."""
+    """PostgreSQL's own words, with the sqlstate and whatever else it says in `fields`.
+
+    Attributes:
+        diagnostics: what only a client of PostgreSQL's own protocol would learn: `severity`, `routine` and the like.
+    """
 
     code = "DATABASE_ERROR"
     status = 500
+
+    def __init__(
+        self, message: str, fields: Mapping[str, object] | None = None, diagnostics: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(message, fields)
+        self.diagnostics = dict(diagnostics or {})
 
 
 class InternalError(PostgateError):

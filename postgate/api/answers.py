@@ -5,17 +5,24 @@ from __future__ import annotations
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
-from postgate.errors import InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
+from postgate.api import neon
+from postgate.errors import DatabaseError, InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
 from postgate.http import refusals
 from postgate.observe.log import log_failure
 
 
-def refusal(error: Exception) -> tuple[str, list[tuple[str, str]], bytes]:
+def refusal(error: Exception, is_neon: bool = False) -> tuple[str, list[tuple[str, str]], bytes]:
     """The answer to a request that failed: status line, headers and body, as WSGI has them.
 
     What is no error of ours is logged and told as INTERNAL_ERROR.
+
+    Args:
+        is_neon: whether the client is Neon's driver, which reads the body of a 400 only.
     """
-    return refusals.refusal(_public(error))
+    told = _public(error)
+    if not is_neon:
+        return refusals.refusal(told)
+    return refusals.refusal(told, 400 if isinstance(told, DatabaseError) else None, neon.envelope(told))
 
 
 def response(error: Exception) -> Response:

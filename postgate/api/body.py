@@ -11,8 +11,8 @@ from typing import Any, NoReturn, TypeVar
 from postgate.errors import ParseError
 from postgate.executor.job import Characteristics, Number, Request, Statement
 from postgate.results import Format
-from postgate.results.objects import Arrays, Objects
-from postgate.results.values import NUMBERS_AS_STRINGS, SCALARS
+from postgate.results.json_rows import JsonRows
+from postgate.results.values import encoder_of, encoder_with_strings_for_numbers
 
 T = TypeVar("T")
 
@@ -21,8 +21,9 @@ _ISOLATION = {
     for level in ("serializable", "repeatable read", "read committed", "read uncommitted")
 }
 _MODES = (("read_only", "READ ONLY"), ("deferrable", "DEFERRABLE"))
+_OPTIONS = {"isolation", "read_only", "deferrable", "dry_run", "row_mode", "fields", "numbers"}
 _ROW_MODES = {"object": False, "array": True}
-_NUMBERS = {"number": SCALARS, "string": NUMBERS_AS_STRINGS}
+_NUMBERS = {"number": encoder_of, "string": encoder_with_strings_for_numbers}
 MAX_PARAMETERS = 65_535
 # Each takes some hundred bytes when it is read, however short it is in the body.
 MAX_VALUES = 1_000_000
@@ -31,51 +32,66 @@ LONG_BYTES = 256 * 1024
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
-def read(body: bytes, max_batch: int) -> Request:
-    """What the body of a request asks for.
+def load(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is.
+
+    Raises:
+        ParseError: it is none; the text says what is wrong with it.
+    """
+    members = _load(body)
+    if not isinstance(members, dict):
+        raise ParseError("the body must be a JSON object")
+    return members
+
+
+def request(members: dict[str, Any], max_batch: int) -> Request:
+    """What the members of a body ask for.
 
     Args:
         max_batch: how many statements it may have.
 
     Raises:
-        ParseError: it is no JSON object with a statement or a list of them; the text says what is wrong with it.
+        ParseError: there is no statement, or a list of them, or an option has a value that it cannot have.
     """
-    members = _load(body)
-    if not isinstance(members, dict):
-        raise ParseError("the body must be a JSON object")
-    statements = _statements(members, max_batch)
+    texts = statements(members, "sql", max_batch)
+    if not _OPTIONS & members.keys():
+        return Request(texts, JsonRows, "queries" in members)
     modes = [_choice(members, "isolation", _ISOLATION, ""), *(mode for key, mode in _MODES if _switch(members, key))]
     characteristics = Characteristics(tuple(filter(None, modes)), _switch(members, "dry_run"))
-    return Request(statements, _new_format(members), "queries" in members, characteristics)
+    return Request(texts, _new_format(members), "queries" in members, characteristics)
 
 
-def _new_format(members: dict[str, Any]) -> Callable[[], Format]:
-    as_arrays = _choice(members, "row_mode", _ROW_MODES, False)
-    with_fields = _switch(members, "fields")
-    scalars = _choice(members, "numbers", _NUMBERS, SCALARS)
-    return partial(Arrays, scalars) if as_arrays else partial(Objects, with_fields, scalars)
+def statements(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement, ...]:
+    """The statement, or those of a batch.
 
-
-def _statements(members: dict[str, Any], max_batch: int) -> tuple[Statement, ...]:
+    Args:
+        key: what a statement's text is called.
+    """
     if "queries" not in members:
-        return (_statement(members),)
-    if "sql" in members or "params" in members:
-        raise ParseError('"sql" and "params" stand in each of the "queries", not beside them')
+        return (_statement(members, key),)
+    if key in members or "params" in members:
+        raise ParseError(f'"{key}" and "params" stand in each of the "queries", not beside them')
     queries = members["queries"]
     if not isinstance(queries, list):
         raise ParseError('"queries" must be an array')
     if len(queries) > max_batch:
         raise ParseError(f"a batch has at most {max_batch} statements")
-    statements = []
+    batch = []
     for number, query in enumerate(queries):
         try:
             if not isinstance(query, dict):
                 raise ParseError('each of the "queries" must be a JSON object')
-            statements.append(_statement(query))
+            batch.append(_statement(query, key))
         except ParseError as error:
             error.index = number
             raise
-    return tuple(statements)
+    return tuple(batch)
+
+
+def _new_format(members: dict[str, Any]) -> Callable[[], Format]:
+    as_arrays = _choice(members, "row_mode", _ROW_MODES, False)
+    with_fields = _switch(members, "fields") or as_arrays
+    return partial(JsonRows, as_arrays, with_fields, _choice(members, "numbers", _NUMBERS, encoder_of))
 
 
 def _choice(members: dict[str, Any], key: str, choices: Mapping[str, T], default: T) -> T:
@@ -94,13 +110,15 @@ def _switch(members: dict[str, Any], key: str) -> bool:
     return bool(value)
 
 
-def _statement(members: dict[str, Any]) -> Statement:
-    sql, params = members.get("sql"), members.get("params")
+def _statement(members: dict[str, Any], key: str) -> Statement:
+    sql, params = members.get(key), members.get("params")
     if not isinstance(sql, str) or isinstance(sql, Number):
-        raise ParseError('"sql" must be a string' if "sql" in members else 'the key "sql" is missing')
+        raise ParseError(f'"{key}" must be a string' if key in members else f'the key "{key}" is missing')
+    if "sql" in members and "query" in members:
+        raise ParseError('a statement is either "sql" or, in Neon\'s dialect, "query"')
     if params is not None and not isinstance(params, list):
         raise ParseError('"params" must be an array')
-    _check_text(sql, '"sql"')
+    _check_text(sql, f'"{key}"')
     if params and len(params) > MAX_PARAMETERS:
         raise ParseError(f"a statement has at most {MAX_PARAMETERS} parameters")
     for position, value in enumerate(params or (), 1):

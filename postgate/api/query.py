@@ -14,7 +14,7 @@ from typing import IO, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_input_stream
 
-from postgate.api import answers, body
+from postgate.api import answers, body, neon
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.executor.job import Request
 from postgate.http.refusals import HEADERS
@@ -39,15 +39,21 @@ class QueryEndpoint:
         if environ["PATH_INFO"] != "/query" or environ["REQUEST_METHOD"] != "POST":
             return self._others(environ, start_response)
         config = self._service.config
+        # Before the body is read only a header of its own tells Neon's driver.
+        is_neon = neon.CONNECTION_STRING in environ
 
         def read_request() -> Request:
-            return body.read(_body(environ, config.max_body_bytes), config.max_batch)
+            nonlocal is_neon
+            members = body.load(_body(environ, config.max_body_bytes))
+            is_neon = neon.speaks(members)
+            if is_neon:
+                return neon.request(members, environ, config.max_batch)
+            return body.request(members, config.max_batch)
 
         try:
-            token_hash = _token_hash(environ.get("HTTP_AUTHORIZATION"))
-            pieces = self._service.run(token_hash, read_request)
+            pieces = self._service.run(_token_hash(environ), read_request)
         except Exception as error:
-            status, headers, envelope = answers.refusal(error)
+            status, headers, envelope = answers.refusal(error, is_neon)
             start_response(status, headers)
             return [envelope]
         size = sum(map(len, pieces))
@@ -69,12 +75,13 @@ def _sent(pieces: list[bytes]) -> Iterator[bytes]:
         yield b"".join(block)
 
 
-def _token_hash(header: str | None) -> str:
-    """The SHA-256 of the token in an Authorization header, in hexadecimal: only this goes any further.
+def _token_hash(environ: dict[str, Any]) -> str:
+    """The SHA-256 of the token of a request, in hexadecimal: only this goes any further.
 
     Raises:
-        Unauthorized: there is no header, or what it has is no token.
+        Unauthorized: there is none, or what stands for it is none.
     """
+    header = environ.get("HTTP_AUTHORIZATION") or neon.token(environ)
     if not header:
         raise Unauthorized("Unauthorized: the header Authorization: Bearer <token> is missing")
     token = _AUTHORIZATION.fullmatch(header.strip(" \t"))

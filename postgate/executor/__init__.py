@@ -19,7 +19,7 @@ from postgate.executor.shares import Shares
 from postgate.postgres.catalog import learn
 from postgate.postgres.connection import Connection
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
-from postgate.postgres.pipeline import Command, Pipeline, Row
+from postgate.postgres.pipeline import Command, Pipeline, Row, rows_of
 from postgate.postgres.pools import Pools
 from postgate.postgres.types import Type
 from postgate.remembered import Remembered
@@ -287,7 +287,8 @@ class Conversation:
         defines = "" if self._job.access.dedicated else step.facts.defines
         if self._entered == defines and not self._is_suspect:
             return
-        self._leave()
+        if self._has_begun:
+            self._leave()
         prologue = self._prologue_again(step) if self._has_begun else self._job.prologue
         self._pipeline.send_own(prologue.command, self._attempt.prepares)
         self._entered, self._has_begun = defines, True
@@ -348,7 +349,8 @@ class Conversation:
         self._leave()
         self._pipeline.send_own(command)
         self._catch_up()
-        return self._pipeline.own_results()
+        answer = self._pipeline.own_results()
+        return [] if answer is None else rows_of(answer)
 
     def _describe(self, command: Command) -> list[Type | None]:
         """The types that the server infers for the parameters of a statement; it is not run."""

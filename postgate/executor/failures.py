@@ -52,7 +52,7 @@ def _told(failure: Exception) -> Exception:
         return Timeout(failure.limit_ms)
     if not isinstance(failure, CommandRefused):
         retryable = {"retryable": True} if failure.sqlstate in _RETRYABLE else {}
-        return DatabaseError(failure.message, failure.fields | retryable)
+        return DatabaseError(failure.message, failure.fields | retryable, failure.diagnostics)
     if failure.sqlstate in _REFUSALS:
         return _REFUSALS[failure.sqlstate]()
     if failure.sqlstate.startswith(_NO_RESOURCES):

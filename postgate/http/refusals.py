@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
@@ -12,8 +13,15 @@ from postgate.errors import PostgateError
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
-def refusal(error: PostgateError) -> tuple[str, list[tuple[str, str]], bytes]:
-    """Status line, headers and body, as WSGI has them."""
-    body = orjson.dumps(error.envelope())
+def refusal(
+    error: PostgateError, status: int | None = None, envelope: Mapping[str, object] | None = None
+) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status line, headers and body, as WSGI has them.
+
+    Args:
+        status, envelope: for a client that expects others than the error's own.
+    """
+    body = orjson.dumps(error.envelope() if envelope is None else envelope)
+    status = status or error.status
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **HEADERS, **error.headers}
-    return f"{error.status} {HTTPStatus(error.status).phrase}", list(headers.items()), body
+    return f"{status} {HTTPStatus(status).phrase}", list(headers.items()), body

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from psycopg.pq import DiagnosticField as Field
@@ -24,6 +26,21 @@ _FIELDS = {
 }
 
 
+# What nobody but a client of PostgreSQL's own protocol expects, by node-postgres' names.
+_DIAGNOSTICS = {
+    Field.SEVERITY_NONLOCALIZED: "severity",
+    Field.INTERNAL_POSITION: "internalPosition",
+    Field.SOURCE_FILE: "file",
+    Field.SOURCE_LINE: "line",
+    Field.SOURCE_FUNCTION: "routine",
+}
+# The lines of a context that hold no value: PostgreSQL quotes whole ones in others.
+_CONTEXT = re.compile(
+    r"(?:unnamed portal|portal \S+) (?P<parameter>parameter \$(?P<number>\d+))"
+    r"|PL/pgSQL function .{1,200}? line \d+ at .*|SQL function .{1,70}? (?:statement \d+|during .*)|JSON data, line \d+"
+)
+
+
 class ServerError(Exception):
     """The server refused a tenant's statement or failed, and the connection lives.
 
@@ -31,6 +48,7 @@ class ServerError(Exception):
         message: the server's primary message.
         sqlstate: its five characters.
         fields: whatever else the server says, by the names of our error envelope.
+        diagnostics: what a client of PostgreSQL's own protocol would learn besides.
         limit_ms: the time that the transaction had.
         index: which statement of a batch it is of, from 0; None where of no one, as when the transaction commits.
     """
@@ -40,8 +58,9 @@ class ServerError(Exception):
     def __init__(self, result: PGresult, limit_ms: int) -> None:
         self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))
         super().__init__(self.message)
-        values = ((name, result.error_field(field)) for field, name in _FIELDS.items())
-        self.fields: dict[str, object] = {name: _text(value) for name, value in values if value is not None}
+        self.fields: dict[str, object] = dict(_said(result, _FIELDS))
+        self.fields |= _context(_text(result.error_field(Field.CONTEXT)))
+        self.diagnostics = dict(_said(result, _DIAGNOSTICS))
         self.sqlstate = str(self.fields.get("sqlstate", ""))
         if "position" in self.fields:
             self.fields["position"] = int(str(self.fields["position"]))
@@ -69,6 +88,23 @@ class ConnectionLost(Exception):
         super().__init__("the connection to the database was lost")
         self.repeatable = repeatable
         self.cancelled_after_ms = cancelled_after_ms
+
+
+def _said(result: PGresult, fields: Mapping[Field, str]) -> Iterator[tuple[str, str]]:
+    for field, name in fields.items():
+        value = result.error_field(field)
+        if value is not None:
+            yield name, _text(value)
+
+
+def _context(context: str) -> dict[str, object]:
+    """Where it happened, without the values that PostgreSQL quotes, and the parameter that it was about."""
+    matches = [match for line in context.splitlines() if (match := _CONTEXT.match(line))]
+    if not matches:
+        return {}
+    numbers = [int(match["number"]) for match in matches if match["number"]]
+    lines = "\n".join(match["parameter"] or match[0] for match in matches)
+    return {"context": lines, **({"parameter": numbers[0]} if numbers else {})}
 
 
 def _text(value: bytes | None) -> str:

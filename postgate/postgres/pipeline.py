@@ -208,7 +208,7 @@ class Pipeline:
         self.commit()
         result = self.result()
         self.finish()
-        return _rows(result)
+        return rows_of(result)
 
     def results(self, chunked: bool = False) -> Iterator[PGresult]:
         """The results of the next command, in chunks of rows or as one.
@@ -239,11 +239,11 @@ class Pipeline:
             yield result
         self._running = False
 
-    def own_results(self) -> list[Row]:
+    def own_results(self) -> PGresult | None:
         """Read what the commands of our own have answered that were sent before the tenant's next statement.
 
         Returns:
-            The rows of the last one.
+            The answer to the last one.
 
         Raises:
             CommandRefused: the server refused one of them.
@@ -251,7 +251,7 @@ class Pipeline:
         result = None
         while self._sent and self._sent[0].is_own:
             result = self.result()
-        return [] if result is None else _rows(result)
+        return result
 
     def result(self) -> PGresult:
         """The only result of the next command."""
@@ -390,7 +390,7 @@ class Pipeline:
             raise self._lost() from None
 
 
-def _rows(result: PGresult) -> list[Row]:
+def rows_of(result: PGresult) -> list[Row]:
     columns = range(result.nfields)
     return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
 

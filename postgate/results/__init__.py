@@ -38,10 +38,12 @@ class Format(Protocol):
     """How one result is written: `begin` once, `rows` for each piece that arrives, `end` once.
 
     Attributes:
-        names_types: whether it needs the names of the columns' types, also where no row comes.
+        reads_types: whether it needs the columns' types where rows come.
+        names_types: whether it needs them, with their names, also where no row comes.
         names_origins: whether it needs where the columns come from.
     """
 
+    reads_types: bool
     names_types: bool
     names_origins: bool
 

@@ -99,15 +99,14 @@ class Rows:
         Raises:
             RowLimitExceeded, ResultTooLarge: this chunk is over the limit.
         """
+        # Of a result in chunks either the last one has the tag, or an empty one that comes after it.
+        self._tag = result.command_status or self._tag
         if not result.nfields and not result.ntuples:
             self.count += result.command_tuples or 0
-            self._tag = result.command_status or b""
             return
         if self._oids is None:
             self._oids = self._describe(result)
         if not result.ntuples:
-            # It ends a result that has come in chunks, and is all of an empty one.
-            self._tag = result.command_status or b""
             return
         self.count += result.ntuples
         self._limits.give_rows(result.ntuples)
@@ -131,7 +130,8 @@ class Rows:
         """Write what is left."""
         if not self._is_writing:
             self._keep(-self._kept_bytes)
-            self._begin(self._types(self._oids or []))
+            oids = self._oids or []
+            self._begin(oids, self._types(oids))
             for result in self._kept:
                 if self._has_large:
                     self._write_rows(result, 0)
@@ -150,15 +150,15 @@ class Rows:
                 for field in fields
             ]
         types = self._types(oids)
-        if None not in types:
-            self._begin(types)
+        if None not in types or not self._answer.reads_types:
+            self._begin(oids, types)
         return oids
 
     def _types(self, oids: list[int]) -> list[Type | None]:
         return [BUILT_IN.get(oid) or self._learned.get(oid) for oid in oids]
 
-    def _begin(self, types: list[Type | None]) -> None:
-        columns = [Column(name, type_ or Type(0)) for name, type_ in zip(self._names, types, strict=True)]
+    def _begin(self, oids: list[int], types: list[Type | None]) -> None:
+        columns = [Column(name, type_ or Type(oid)) for name, oid, type_ in zip(self._names, oids, types, strict=True)]
         if self._origins:
             columns = [Column(*column[:2], origin) for column, origin in zip(columns, self._origins, strict=True)]
         self._is_writing = True

@@ -112,7 +112,7 @@ def test_internal_error_tells_nothing(
     def fail(*_: object) -> None:
         raise RuntimeError("s3cret")
 
-    monkeypatch.setattr("postgate.api.body.read", fail)
+    monkeypatch.setattr("postgate.api.body.load", fail)
     monkeypatch.setattr(logging.getLogger("postgate"), "propagate", True)
     answer = shared_service.query("SELECT 's3cret'")
     assert (answer.status, answer.json) == (500, {"error": "Internal error", "code": "INTERNAL_ERROR"})

@@ -16,7 +16,7 @@ from support.paths import FIXTURES
 from support.service import Service, Tenant
 
 from postgate.postgres.types import BOOL, BUILT_IN, INT8, JSONB, NUMERIC, TEXT
-from postgate.results.objects import Objects
+from postgate.results.json_rows import JsonRows
 from postgate.results.rows import ResultLimits, Rows
 
 # (type, two values of it as JSON)
@@ -59,7 +59,7 @@ class Libpq:
         while True:
             result = self._once(sql, params, types)
             if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-                rows = Rows(Objects(), {}, ResultLimits(1000, 1_000_000))
+                rows = Rows(JsonRows(), {}, ResultLimits(1000, 1_000_000))
                 rows.add(result)
                 rows.end()
                 return b"".join(rows.chunks)

@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import orjson
 
 from postgate.postgres.types import Type
 from postgate.results import Column, Values
-from postgate.results.values import NULL, SCALARS, Encode, as_it_is, encode_column, encoder_of, text
+from postgate.results.values import NULL, Encode, as_it_is, encode_column, encoder_of, text
 
 # Below this many rows a call for each value takes less than one for the column.
 FEW = 8
 
 
-class Objects:
-    """The format of the original: each row is a JSON object."""
+class JsonRows:
+    """The format of the original, and the shapes that a client can ask for instead of it."""
 
+    reads_types = True
     names_origins = False
 
-    def __init__(self, with_fields: bool = False, scalars: Mapping[int, Encode] = SCALARS) -> None:
+    def __init__(
+        self, as_arrays: bool = False, with_fields: bool = False, encoder: Callable[[Type], Encode] = encoder_of
+    ) -> None:
         """
         Args:
+            as_arrays: whether each row is a JSON array, in which columns of one name all stand, and not an object.
             with_fields: whether the answer names the columns and their types.
-            scalars: how values are encoded, by the number of their type.
+            encoder: how the values of a type are encoded.
         """
-        self.names_types = with_fields
-        self._scalars = scalars
+        self.names_types = self._with_fields = with_fields
+        self._as_arrays = as_arrays
+        self._encoder = encoder
         self._encoders: list[Encode] = []
         self._template = b""
         self._separator = b""
         self._picked: list[int] | None = None
 
     def begin(self, columns: Sequence[Column]) -> bytes:
-        self._template = self._row_template(columns)
         self._encoders = [self._encoder(column.type) for column in columns]
-        return self._head(columns)
+        if self._as_arrays:
+            self._template = b"[" + b",".join([b"%b"] * len(columns)) + b"]"
+        else:
+            # Of two columns of one name the last one wins, as in every driver that makes a dictionary of a row.
+            positions = {column.name: position for position, column in enumerate(columns)}
+            if len(positions) < len(columns):
+                self._picked = list(positions.values())
+            keys = [orjson.dumps(text_of(name)).replace(b"%", b"%%") for name in positions]
+            self._template = b"{" + b",".join([key + b":%b" for key in keys]) + b"}"
+        if not self._with_fields:
+            return b'{"rows":['
+        return b'{"fields":' + orjson.dumps([self._field(column) for column in columns]) + b',"rows":['
 
     def rows(self, columns: Sequence[Values], count: int) -> bytes:
         separator, self._separator = self._separator, b","
@@ -53,38 +68,14 @@ class Objects:
     def end(self, row_count: int, tag: bytes) -> bytes:
         return b'],"row_count":%d}' % row_count
 
-    def _encoder(self, type_: Type) -> Encode:
-        return self._scalars.get(type_.oid) or encoder_of(type_, self._scalars)
-
-    def _head(self, columns: Sequence[Column]) -> bytes:
-        if not self.names_types:
-            return b'{"rows":['
-        fields = [{"name": name_of(column), "type": column.type.name, "oid": column.type.oid} for column in columns]
-        return b'{"fields":' + orjson.dumps(fields) + b',"rows":['
-
-    def _row_template(self, columns: Sequence[Column]) -> bytes:
-        """A row with a place for each value."""
-        # Of two columns of one name the last one wins, as in every driver that makes a dictionary of a row.
-        positions = {column.name: position for position, column in enumerate(columns)}
-        if len(positions) < len(columns):
-            self._picked = list(positions.values())
-        keys = [orjson.dumps(name.decode("utf-8", "backslashreplace")).replace(b"%", b"%%") for name in positions]
-        return b"{" + b",".join([key + b":%b" for key in keys]) + b"}"
+    def _field(self, column: Column) -> dict[str, object]:
+        return {"name": text_of(column.name), "type": column.type.name, "oid": column.type.oid}
 
 
-class Arrays(Objects):
-    """Each row is a JSON array, so that columns of one name all stand in it."""
-
-    def __init__(self, scalars: Mapping[int, Encode] = SCALARS) -> None:
-        super().__init__(with_fields=True, scalars=scalars)
-
-    def _row_template(self, columns: Sequence[Column]) -> bytes:
-        return b"[" + b",".join([b"%b"] * len(columns)) + b"]"
-
-
-def name_of(column: Column) -> str:
+def text_of(name: bytes) -> str:
+    """A column's name."""
     # Only a server whose encoding is SQL_ASCII sends anything else than UTF-8.
-    return column.name.decode("utf-8", "backslashreplace")
+    return name.decode("utf-8", "backslashreplace")
 
 
 def _one_by_one(column: Values, encode: Encode) -> list[bytes]:
