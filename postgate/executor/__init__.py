@@ -165,14 +165,17 @@ class Executor:
             step.facts.untyped | attempt.untyped.get(number, frozenset()) | (self._untyped.get(key) or frozenset())
         )
         types: list[int] = types_of(params, untyped) if untyped else []
-        if any(isinstance(value, list) for value in params):
+        if any(isinstance(value, list | dict) for value in params):
             types = types or [INFERRED] * len(params)
             targets = self._target_types(key, types, attempt, describe)
             for position, value in enumerate(params):
                 if isinstance(value, list) and not types[position] and (target := targets[position]) is not None:
                     # The text is made for this type, so it must be no other one when the statement runs.
                     types[position] = target.oid
-            parameters = [dump(value, target) for value, target in zip(params, targets, strict=True)]
+            parameters = [
+                dump(value, target, position)
+                for position, (value, target) in enumerate(zip(params, targets, strict=True), 1)
+            ]
         else:
             parameters = [value.encode() if isinstance(value, str) else dump(value) for value in params]
         return Command(key.sql.encode(), parameters, types)
@@ -369,7 +372,7 @@ def _has_names(step: Step) -> bool:
 
 def _needs_place(step: Step) -> bool:
     """Whether the types of a statement's parameters can be told only where it runs."""
-    return step.follows_definition and any(isinstance(value, list) for value in step.statement.params)
+    return step.follows_definition and any(isinstance(value, list | dict) for value in step.statement.params)
 
 
 def _key(job: Job, step: Step) -> StatementKey:

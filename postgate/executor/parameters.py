@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from postgate.errors import ParseError
+from postgate.errors import ParseError, StatementRefused
 from postgate.executor.job import Number
 from postgate.postgres.types import BOOL, INT8, JSON, JSONB, NUMERIC, TEXT, Type
 
 INFERRED = 0
+# What any JSON value may be stored as.
+_TEXTS = frozenset({"text", "varchar", "bpchar", "citext"})
+_JSON = (JSON, JSONB)
 _MAX_DIMENSIONS = 6
 _MIN_INT8, _MAX_INT8 = -(2**63), 2**63 - 1
 
@@ -22,6 +25,25 @@ class StatementKey(NamedTuple):
     schema: str
     definitions: str
     sql: str
+
+
+class Misfit(StatementRefused):
+    """A JSON object or array where the statement wants another type.
+
+    PostgreSQL would read its JSON as text of that type, and store it where any text will do: a Buffer of JavaScript's,
+    which JSON has as {"type": "Buffer", ...}, became the bytes of that text in a bytea.
+    """
+
+    def __init__(self, value: Any, type_: Type, number: int) -> None:
+        what = "a JSON object" if isinstance(value, dict) else "a JSON array"
+        super().__init__(f"parameter ${number} is or has {what} where the statement takes {type_.name}")
+        hints = {"bytea": 'send bytes as a string of "\\x" and hexadecimal digits'}
+        self.fields = {
+            "parameter": number,
+            "hint": hints.get(
+                type_.name, f"send a value of {type_.name}, or cast the parameter, as in ${number}::jsonb"
+            ),
+        }
 
 
 def type_of(value: Any) -> int:
@@ -41,11 +63,16 @@ def types_of(params: Sequence[Any], untyped: Iterable[int]) -> list[int]:
     return types
 
 
-def dump(value: Any, target: Type | None = None) -> bytes | None:
-    """The text of a parameter; `target` is the type that the server has for it, which a list needs.
+def dump(value: Any, target: Type | None = None, number: int = 0) -> bytes | None:
+    """The text of a parameter.
+
+    Args:
+        target: the type that the server has for it, which a list and an object need.
+        number: of the parameter, for an error.
 
     Raises:
         ParseError: the value is nested too deeply.
+        Misfit: a list or an object is not what the type takes.
     """
     if value is None:
         return None
@@ -54,24 +81,30 @@ def dump(value: Any, target: Type | None = None) -> bytes | None:
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, list) and target is not None and target.element is not None:
-        return _array(value, target, target.element)
+        return _array(value, target, target.element, number)
+    if isinstance(value, list | dict) and target is not None and not _takes_json(target):
+        raise Misfit(value, target, number)
     return _json(value)
 
 
-def _array(items: list[Any], array: Type, element: Type, depth: int = 1) -> bytes:
+def _takes_json(type_: Type) -> bool:
+    return type_.oid in _JSON or type_.name in _TEXTS
+
+
+def _array(items: list[Any], array: Type, element: Type, number: int, depth: int = 1) -> bytes:
     """An array literal; lists in it are further dimensions, unless its elements are JSON themselves."""
     if depth > _MAX_DIMENSIONS:
         raise ParseError(f"an array has at most {_MAX_DIMENSIONS} dimensions")
-    is_json = element.oid in (JSON, JSONB)
+    is_json = element.oid in _JSON
     pieces: list[bytes] = []
     for item in items:
         if not isinstance(item, list) or is_json:
-            pieces.append(_element(_json(item) if is_json and item is not None else dump(item)))
+            pieces.append(_element(_json(item) if is_json and item is not None else dump(item, element, number)))
         elif element.element is not None:
             # The element is a domain over an array: a value of its own, in quotes.
-            pieces.append(_quote(_array(item, element, element.element, depth + 1)))
+            pieces.append(_quote(_array(item, element, element.element, number, depth + 1)))
         else:
-            pieces.append(_array(item, array, element, depth + 1))
+            pieces.append(_array(item, array, element, number, depth + 1))
     if array.delimiter == b" ":
         return b" ".join(pieces)
     return b"{" + array.delimiter.join(pieces) + b"}"
