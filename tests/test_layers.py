@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "metadata": GROUND,
     "server": {"app", "config", "embedded", "metadata", "observe"},
     "wsgi": {"app", "server"},
-    "cli": {"config", "conninfo", "embedded", "metadata", "operations", "server"},
+    "script": {"errors", "executor", "results", "service", "validator"},
+    "cli": {"config", "conninfo", "embedded", "metadata", "operations", "results", "script", "server", "service"},
     "__main__": {"cli"},
     "__init__": set(),
 }

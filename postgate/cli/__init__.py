@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from postgate.cli.serving import serve
+from postgate.cli.sql import sql
 from postgate.cli.tenants import create_db, gen_token
 from postgate.cli.upkeep import doctor, migrate
 
@@ -21,5 +22,5 @@ def main(context: click.Context) -> None:
         context.invoke(serve)
 
 
-for _command in (serve, create_db, gen_token, migrate, doctor):
+for _command in (serve, create_db, gen_token, sql, migrate, doctor):
     main.add_command(_command)

@@ -51,7 +51,7 @@ def create_db(name: str, max_rows: int, dedicated: str | None) -> None:
 def gen_token(database_id: str, name: str, permissions: str) -> None:
     """Create a token, replacing the database's token of the same name, and print it."""
     tenant = _uuid(database_id)
-    operations = _operations(permissions)
+    operations = operations_of(permissions)
     with connected() as connection:
         replaced = "DELETE FROM public.postgate_tokens WHERE database_id = %s AND name = %s"
         connection.execute(replaced, [tenant, name])
@@ -69,7 +69,8 @@ def _uuid(text: str) -> UUID:
         raise click.ClickException(f"DATABASE_ID must be a UUID, not {text!r}") from None
 
 
-def _operations(text: str) -> list[str]:
+def operations_of(text: str) -> list[str]:
+    """The operations of a list with commas; ends the command where one is none."""
     operations = [part.strip().upper() for part in text.split(",") if part.strip()]
     for operation in operations:
         if operation not in OPERATIONS:

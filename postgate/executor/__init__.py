@@ -29,6 +29,8 @@ from postgate.results.rows import ResultLimits, Rows
 MAX_REMEMBERED = 8_192
 _MAX_STATEMENTS = 4_096
 _MAX_PROLOGUES = 10_000
+# Statements. Of more the results would wait in libpq, and nobody would learn how far they are.
+_SENT_TOGETHER = 1_000
 _FORGET_SEQUENCES = Command(b"DISCARD SEQUENCES")
 # Back to the login with its own search_path. A superuser's session has changed its authorization, another one its role.
 _LEAVE = (
@@ -253,6 +255,8 @@ class Conversation:
         try:
             self._open()
             for number, command in enumerate(commands):
+                if number and not number % _SENT_TOGETHER:
+                    self._catch_up()
                 self._send(number, command)
             self._end()
         except (ServerError, ConnectionLost, PostgateError) as failure:
@@ -337,6 +341,7 @@ class Conversation:
 
     def _read_results(self) -> None:
         pipeline = self._pipeline
+        on_result = self._job.request.on_result
         while self._read < self._sent:
             # If the prologue raises, the server skips all that follows up to Sync: nothing has run.
             pipeline.own_results()
@@ -345,6 +350,8 @@ class Conversation:
             for result in pipeline.results(chunked=True):
                 rows.add(result, pipeline.arrived)
             self._read += 1
+            if on_result is not None:
+                on_result(self._read)
         self._at = self._read
 
     def _ask(self, command: Command) -> list[Row]:

@@ -52,12 +52,14 @@ class Request:
     Attributes:
         new_format: makes the format of one statement's result.
         is_batch: the answer is a list of results, and an error tells which statement it is of.
+        on_result: takes how many statements have run, each time that one has.
     """
 
     statements: tuple[Statement, ...]
     new_format: Callable[[], Format]
     is_batch: bool = False
     characteristics: Characteristics = Characteristics()
+    on_result: Callable[[int], None] | None = None
 
     def index(self, number: int | None) -> int | None:
         """What an error says of the statement that it is of: its number in a batch, else nothing."""

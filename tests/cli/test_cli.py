@@ -22,7 +22,7 @@ from postgate.metadata.protections import PROTECTIONS
 Run = Callable[..., subprocess.CompletedProcess[str]]
 POSTGATE = [sys.executable, "-m", "postgate"]
 FLASK = [sys.executable, "-m", "flask", "postgate"]
-COMMANDS = ("serve", "create-db", "gen-token", "migrate", "doctor")
+COMMANDS = ("serve", "create-db", "gen-token", "sql", "migrate", "doctor")
 PRINTED = "pg_[0-9a-f]{64}\n"
 
 
