@@ -12,7 +12,7 @@ from postgate.errors import ParseError
 from postgate.executor.job import Characteristics, Number, Request, Statement
 from postgate.results import Format
 from postgate.results.json_rows import JsonRows
-from postgate.results.values import encoder_of, encoder_with_strings_for_numbers
+from postgate.results.values import NUMBERS_AS_STRINGS, SCALARS
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ _ISOLATION = {
 _MODES = (("read_only", "READ ONLY"), ("deferrable", "DEFERRABLE"))
 _OPTIONS = {"isolation", "read_only", "deferrable", "dry_run", "row_mode", "fields", "numbers"}
 _ROW_MODES = {"object": False, "array": True}
-_NUMBERS = {"number": encoder_of, "string": encoder_with_strings_for_numbers}
+_NUMBERS = {"number": SCALARS, "string": NUMBERS_AS_STRINGS}
 MAX_PARAMETERS = 65_535
 # Each takes some hundred bytes when it is read, however short it is in the body.
 MAX_VALUES = 1_000_000
@@ -53,22 +53,21 @@ def request(members: dict[str, Any], max_batch: int) -> Request:
     Raises:
         ParseError: there is no statement, or a list of them, or an option has a value that it cannot have.
     """
-    texts = statements(members, "sql", max_batch)
+    is_batch = "queries" in members
+    texts = batch(members, "sql", max_batch) if is_batch else (statement(members, "sql"),)
     if not _OPTIONS & members.keys():
-        return Request(texts, JsonRows, "queries" in members)
+        return Request(texts, JsonRows, is_batch)
     modes = [_choice(members, "isolation", _ISOLATION, ""), *(mode for key, mode in _MODES if _switch(members, key))]
     characteristics = Characteristics(tuple(filter(None, modes)), _switch(members, "dry_run"))
-    return Request(texts, _new_format(members), "queries" in members, characteristics)
+    return Request(texts, _new_format(members), is_batch, characteristics)
 
 
-def statements(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement, ...]:
-    """The statement, or those of a batch.
+def batch(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement, ...]:
+    """The statements of a batch.
 
     Args:
         key: what a statement's text is called.
     """
-    if "queries" not in members:
-        return (_statement(members, key),)
     if key in members or "params" in members:
         raise ParseError(f'"{key}" and "params" stand in each of the "queries", not beside them')
     queries = members["queries"]
@@ -76,22 +75,22 @@ def statements(members: dict[str, Any], key: str, max_batch: int) -> tuple[State
         raise ParseError('"queries" must be an array')
     if len(queries) > max_batch:
         raise ParseError(f"a batch has at most {max_batch} statements")
-    batch = []
+    statements = []
     for number, query in enumerate(queries):
         try:
             if not isinstance(query, dict):
                 raise ParseError('each of the "queries" must be a JSON object')
-            batch.append(_statement(query, key))
+            statements.append(statement(query, key))
         except ParseError as error:
             error.index = number
             raise
-    return tuple(batch)
+    return tuple(statements)
 
 
 def _new_format(members: dict[str, Any]) -> Callable[[], Format]:
     as_arrays = _choice(members, "row_mode", _ROW_MODES, False)
     with_fields = _switch(members, "fields") or as_arrays
-    return partial(JsonRows, as_arrays, with_fields, _choice(members, "numbers", _NUMBERS, encoder_of))
+    return partial(JsonRows, as_arrays, with_fields, _choice(members, "numbers", _NUMBERS, SCALARS))
 
 
 def _choice(members: dict[str, Any], key: str, choices: Mapping[str, T], default: T) -> T:
@@ -110,7 +109,8 @@ def _switch(members: dict[str, Any], key: str) -> bool:
     return bool(value)
 
 
-def _statement(members: dict[str, Any], key: str) -> Statement:
+def statement(members: dict[str, Any], key: str) -> Statement:
+    """One statement, whose text is called `key`."""
     sql, params = members.get(key), members.get("params")
     if not isinstance(sql, str) or isinstance(sql, Number):
         raise ParseError(f'"{key}" must be a string' if key in members else f'the key "{key}" is missing')

@@ -31,7 +31,7 @@ def speaks(members: Mapping[str, Any]) -> bool:
     """Whether a body is in this dialect: it calls the text of a statement "query"."""
     queries = members.get("queries")
     first = queries[0] if isinstance(queries, list) and queries else members
-    return isinstance(first, dict) and "query" in first and "sql" not in first
+    return isinstance(first, dict) and "query" in first
 
 
 def request(members: dict[str, Any], environ: Mapping[str, Any], max_batch: int) -> Request:
@@ -47,12 +47,10 @@ def request(members: dict[str, Any], environ: Mapping[str, Any], max_batch: int)
     ]
     as_arrays = _header(environ, "Neon-Array-Mode", _SWITCHES, False)
     is_raw = _header(environ, "Neon-Raw-Text-Output", _SWITCHES, False)
-    return Request(
-        body.statements(members, "query", max_batch),
-        partial(NeonRows, as_arrays, is_raw),
-        "queries" in members,
-        Characteristics(tuple(filter(None, modes))),
-    )
+    is_batch = "queries" in members
+    statements = body.batch(members, "query", max_batch) if is_batch else (body.statement(members, "query"),)
+    characteristics = Characteristics(tuple(filter(None, modes)))
+    return Request(statements, partial(NeonRows, as_arrays, is_raw), is_batch, characteristics)
 
 
 def token(environ: Mapping[str, Any]) -> str | None:

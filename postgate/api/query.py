@@ -45,7 +45,7 @@ class QueryEndpoint:
         def read_request() -> Request:
             nonlocal is_neon
             members = body.load(_body(environ, config.max_body_bytes))
-            is_neon = neon.speaks(members)
+            is_neon = "sql" not in members and neon.speaks(members)
             if is_neon:
                 return neon.request(members, environ, config.max_batch)
             return body.request(members, config.max_batch)

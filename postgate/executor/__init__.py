@@ -115,10 +115,12 @@ class Executor:
         commands: list[Command | None] = []
         for number, step in enumerate(job.steps):
             try:
-                if step.facts.fields or (not number and _has_names(step)):
+                facts = step.facts
+                if facts.fields or facts.own_functions or facts.columns:
                     # The names of the others are checked when it is their turn, because they can change until then.
                     (self._checks.check_fields if number else self._checks.check)(job, step)
-                commands.append(None if _needs_place(step) else self._command(job, number, attempt, describe_beside))
+                is_late = step.follows_definition and _has_json(step)
+                commands.append(None if is_late else self._command(job, number, attempt, describe_beside))
             except (PostgateError, ServerError) as failure:
                 failure.index = job.request.index(number)
                 raise
@@ -167,7 +169,7 @@ class Executor:
             step.facts.untyped | attempt.untyped.get(number, frozenset()) | (self._untyped.get(key) or frozenset())
         )
         types: list[int] = types_of(params, untyped) if untyped else []
-        if any(isinstance(value, list | dict) for value in params):
+        if _has_json(step):
             types = types or [INFERRED] * len(params)
             targets = self._target_types(key, types, attempt, describe)
             for position, value in enumerate(params):
@@ -277,7 +279,7 @@ class Conversation:
 
     def _send(self, number: int, command: Command | None) -> None:
         step = self._job.steps[number]
-        if number and _has_names(step):
+        if number and (step.facts.own_functions or step.facts.columns):
             # Right before it runs: what its names mean may have changed since the first statement.
             check_names(self._job, step, self._ask)
         self._enter(step)
@@ -372,14 +374,9 @@ class Conversation:
         return [types.get(oid) for oid in oids]
 
 
-def _has_names(step: Step) -> bool:
-    """Whether it is for the database to say that names of the statement are the tenant's own."""
-    return bool(step.facts.own_functions or step.facts.columns)
-
-
-def _needs_place(step: Step) -> bool:
-    """Whether the types of a statement's parameters can be told only where it runs."""
-    return step.follows_definition and any(isinstance(value, list | dict) for value in step.statement.params)
+def _has_json(step: Step) -> bool:
+    """Whether the text of a parameter depends on the type that the server has for it."""
+    return any(isinstance(value, list | dict) for value in step.statement.params)
 
 
 def _key(job: Job, step: Step) -> StatementKey:

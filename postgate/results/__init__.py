@@ -33,6 +33,11 @@ class Column(NamedTuple):
     type: Type
     origin: Origin = Origin(0, 0, -1, -1)
 
+    @property
+    def text(self) -> str:
+        """The name. Only a server whose encoding is SQL_ASCII sends anything else than UTF-8."""
+        return self.name.decode("utf-8", "backslashreplace")
+
 
 class Format(Protocol):
     """How one result is written: `begin` once, `rows` for each piece that arrives, `end` once.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
-from postgate.postgres.types import Type
 from postgate.results import Column, Values
-from postgate.results.values import NULL, Encode, as_it_is, encode_column, encoder_of, text
+from postgate.results.values import NULL, SCALARS, Encode, as_it_is, encode_column, encoder_of, text
 
 # Below this many rows a call for each value takes less than one for the column.
 FEW = 8
@@ -21,24 +20,25 @@ class JsonRows:
     names_origins = False
 
     def __init__(
-        self, as_arrays: bool = False, with_fields: bool = False, encoder: Callable[[Type], Encode] = encoder_of
+        self, as_arrays: bool = False, with_fields: bool = False, scalars: Mapping[int, Encode] = SCALARS
     ) -> None:
         """
         Args:
             as_arrays: whether each row is a JSON array, in which columns of one name all stand, and not an object.
             with_fields: whether the answer names the columns and their types.
-            encoder: how the values of a type are encoded.
+            scalars: how values are encoded, by the number of their type.
         """
         self.names_types = self._with_fields = with_fields
         self._as_arrays = as_arrays
-        self._encoder = encoder
+        self._scalars = scalars
         self._encoders: list[Encode] = []
         self._template = b""
         self._separator = b""
         self._picked: list[int] | None = None
 
     def begin(self, columns: Sequence[Column]) -> bytes:
-        self._encoders = [self._encoder(column.type) for column in columns]
+        scalars = self._scalars
+        self._encoders = [scalars.get(column.type.oid) or encoder_of(column.type, scalars) for column in columns]
         if self._as_arrays:
             self._template = b"[" + b",".join([b"%b"] * len(columns)) + b"]"
         else:
@@ -46,7 +46,7 @@ class JsonRows:
             positions = {column.name: position for position, column in enumerate(columns)}
             if len(positions) < len(columns):
                 self._picked = list(positions.values())
-            keys = [orjson.dumps(text_of(name)).replace(b"%", b"%%") for name in positions]
+            keys = [orjson.dumps(name.decode("utf-8", "backslashreplace")).replace(b"%", b"%%") for name in positions]
             self._template = b"{" + b",".join([key + b":%b" for key in keys]) + b"}"
         if not self._with_fields:
             return b'{"rows":['
@@ -69,13 +69,7 @@ class JsonRows:
         return b'],"row_count":%d}' % row_count
 
     def _field(self, column: Column) -> dict[str, object]:
-        return {"name": text_of(column.name), "type": column.type.name, "oid": column.type.oid}
-
-
-def text_of(name: bytes) -> str:
-    """A column's name."""
-    # Only a server whose encoding is SQL_ASCII sends anything else than UTF-8.
-    return name.decode("utf-8", "backslashreplace")
+        return {"name": column.text, "type": column.type.name, "oid": column.type.oid}
 
 
 def _one_by_one(column: Values, encode: Encode) -> list[bytes]:

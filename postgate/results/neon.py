@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from postgate.results import Column
-from postgate.results.json_rows import JsonRows, text_of
-from postgate.results.values import encoder_of, encoder_of_text
+from postgate.results.json_rows import JsonRows
+from postgate.results.values import SCALARS, TEXTS
 
 # A command tag, such as INSERT 0 1, SELECT 2 or CREATE TABLE: its command, and how many rows it is about.
 _TAG = re.compile(rb"([A-Z]+)(?:.* (\d+))?")
@@ -22,7 +22,7 @@ class NeonRows(JsonRows):
         Args:
             is_raw: whether each value is PostgreSQL's text, and the client reads it by the number of its type.
         """
-        super().__init__(as_arrays, with_fields=True, encoder=encoder_of_text if is_raw else encoder_of)
+        super().__init__(as_arrays, with_fields=True, scalars=TEXTS if is_raw else SCALARS)
         self.reads_types = not is_raw
         self.names_types = False
 
@@ -34,7 +34,7 @@ class NeonRows(JsonRows):
 
     def _field(self, column: Column) -> dict[str, object]:
         return {
-            "name": text_of(column.name),
+            "name": column.text,
             "dataTypeID": column.type.oid,
             "tableID": column.origin.table,
             "columnID": column.origin.column,

@@ -134,27 +134,19 @@ def _encode_together(values: Sequence[bytes], together: Callable[[bytes], bytes 
 
 
 # JSON.parse of JavaScript rounds integers past 2^53 and keeps 17 digits of any number.
-_NUMBERS_AS_STRINGS: Mapping[int, Encode] = {**SCALARS, INT8: plain, NUMERIC: plain}
+NUMBERS_AS_STRINGS: Mapping[int, Encode] = {**SCALARS, INT8: plain, NUMERIC: plain}
+# Every value is PostgreSQL's own text, arrays included.
+TEXTS: Mapping[int, Encode] = {}
 
 
 def encoder_of(type_: Type, scalars: Mapping[int, Encode] = SCALARS) -> Encode:
     """How the values of a type are encoded, when those of `scalars` are by these."""
-    if type_.element is None:
+    if type_.element is None or not scalars:
         return scalars.get(type_.oid, text)
     element = encoder_of(type_.element, scalars)
     if type_.oid in (INT2VECTOR, OIDVECTOR):
         return lambda value: b"[" + b",".join(map(element, value.split())) + b"]"
     return _array_encoder(element, type_.delimiter)
-
-
-def encoder_with_strings_for_numbers(type_: Type) -> Encode:
-    """The same, with every int8 and numeric as a string."""
-    return encoder_of(type_, _NUMBERS_AS_STRINGS)
-
-
-def encoder_of_text(_: Type) -> Encode:
-    """Every value is PostgreSQL's own text."""
-    return text
 
 
 def _array_encoder(element: Encode, delimiter: bytes) -> Encode:
