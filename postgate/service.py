@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from postgate.access.registry import Access, Registry
@@ -47,7 +48,7 @@ class Service:
             PostgateError: what the client is told.
         """
         request: Request | None = None
-        attempt = Attempt()
+        attempt = Attempt(until=time.monotonic() + self.config.statement_timeout_ms / 1000)
         while True:
             try:
                 access = self._access(token_hash, attempt)

@@ -14,16 +14,17 @@ from postgate.executor.checks import Checks, check_names
 from postgate.executor.job import Job, Prologue, Request, Step
 from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
 from postgate.executor.prologue import prologue_for
-from postgate.executor.questions import Describe, adopt, arrange_roles, describe
+from postgate.executor.questions import Describe, arrange_roles, describe
 from postgate.executor.shares import Shares
 from postgate.postgres.catalog import learn
 from postgate.postgres.connection import Connection
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.pipeline import Command, Pipeline, Row, rows_of
 from postgate.postgres.pools import Pools
-from postgate.postgres.types import Type
+from postgate.postgres.types import TEXT, Type
 from postgate.remembered import Remembered
 from postgate.results.rows import ResultLimits, Rows
+from postgate.sql_files import read_sql
 
 # Characters. Longer texts are mostly bulk inserts that never come again.
 MAX_REMEMBERED = 8_192
@@ -39,6 +40,7 @@ _LEAVE = (
     Command(b"SET LOCAL search_path TO DEFAULT"),
 )
 _RESET_ALL = Command(b"RESET ALL")
+_ADOPT = read_sql("executor", "adopt")
 _CHECK_CONSTRAINTS = Command(b"SET CONSTRAINTS ALL IMMEDIATE")
 _ROLL_BACK = Command(b"ROLLBACK")
 # How statements begin that change nothing of the session, whatever follows.
@@ -147,11 +149,6 @@ class Executor:
     def _complete(self, connection: Connection, job: Job, results: Sequence[Rows]) -> None:
         """What is left to do when the transaction has ended."""
         try:
-            is_kept = not job.request.characteristics.dry_run
-            if is_kept and any(
-                step.facts.defines == "CREATE AS" and step.facts.kind == "EXPLAIN" for step in job.steps
-            ):
-                adopt(connection, job)
             for rows in results:
                 if rows.unknown_types:
                     learn(connection, rows.unknown_types)
@@ -288,6 +285,9 @@ class Conversation:
             self._enter(step)
         self._pipeline.send(command)
         self._sent += 1
+        if step.facts.kind == "EXPLAIN" and step.facts.defines == "CREATE AS" and not self._job.access.dedicated:
+            # No event trigger sees what EXPLAIN ANALYZE makes, so its owner is still the role that runs it.
+            self._ask(Command(_ADOPT, [self._job.access.token_hash.encode()], [TEXT]))
         # A tenant could go back to the login, or commit, where the validator has let such a statement through.
         self._is_suspect = _LEAVES_THE_SESSION.match(command.sql) is None
 

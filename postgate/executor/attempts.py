@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -30,6 +32,7 @@ class Attempt:
     """How one try runs, and what it notes of itself for the choice of the next one.
 
     Attributes:
+        until: when (time.monotonic) the last try may begin: each can take the time of a statement.
         looks_up_again: ask the database who the token is, whatever is remembered.
         remembers: use what is remembered of the statement, for which no definition may be newer.
         describes_again: ask the server for the types of list parameters, whatever is remembered.
@@ -40,6 +43,7 @@ class Attempt:
         tried: how often each reason has been used.
     """
 
+    until: float = math.inf
     looks_up_again: bool = False
     remembers: bool = True
     describes_again: bool = False
@@ -59,9 +63,10 @@ class Attempt:
         """
         for retry in RETRIES:
             times = self.tried.get(retry.reason, 0)
-            if times < retry.times and retry.applies(failure, self):
+            if times < retry.times and time.monotonic() < self.until and retry.applies(failure, self):
                 # All else is for one try: what it is told to do differently, and what it notes.
                 following = Attempt(
+                    until=self.until,
                     remembers=self.remembers,
                     untyped=self.untyped,
                     prepares=self.prepares,

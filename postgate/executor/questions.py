@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from postgate.executor.job import Job
 from postgate.postgres.catalog import LOOK_UP_MS, learn
-from postgate.postgres.connection import Connection
 from postgate.postgres.errors import CommandRefused
 from postgate.postgres.pipeline import Command, Pipeline, Row
 from postgate.postgres.pools import Pools
@@ -19,7 +18,6 @@ Ask = Callable[[Command], list[Row]]
 # Asks for the types that the server infers for the parameters of a statement, which is not run.
 Describe = Callable[[Command], list[Type | None]]
 
-_ADOPT = read_sql("executor", "adopt")
 _ARRANGE = read_sql("executor", "arrange")
 
 
@@ -43,10 +41,3 @@ def arrange_roles(pools: Pools, job: Job) -> None:
     # Where it fails, the prologue says once more that they are missing.
     with suppress(CommandRefused):
         pools.query(job.backend, command, LOOK_UP_MS)
-
-
-def adopt(connection: Connection, job: Job) -> None:
-    """No event trigger sees what EXPLAIN ANALYZE makes, so its owner is still the role that ran it."""
-    if job.access.dedicated is None:
-        with Pipeline(connection, LOOK_UP_MS) as pipeline:
-            pipeline.query(Command(_ADOPT, [job.access.token_hash.encode()], [TEXT]))

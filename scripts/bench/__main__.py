@@ -24,7 +24,7 @@ import load
 import sides
 from load import Measured, Target
 from report import Line, table, write_json, write_svg
-from scenarios import SCENARIOS, TEMPLATE, Scenario, bodies
+from scenarios import BATCHES, SCENARIOS, TEMPLATE, Scenario, bodies
 from sides import OURS, Postgres, Tenant
 
 from postgate import embedded
@@ -101,7 +101,7 @@ def main(quick: bool, conninfo: str | None, url: str | None, token: str, templat
         other = Target(url, token, None, None) if url else None
         scenarios = len(SCENARIOS) * (1 + (not quick) * len(others) + bool(other)) + quick * len(others)
         varied = 0 if quick else len(CONNECTIONS) + len(WORKERS) + len(TENANTS)
-        bench = Bench(postgres, 3.0 if quick else 8.0, scenarios + 3 + varied)
+        bench = Bench(postgres, 3.0 if quick else 8.0, scenarios + len(BATCHES) + 3 + varied)
         facts = measure(bench, others, quick, (other, template) if other else None)
         bench.close()
     about = {
@@ -128,7 +128,7 @@ def measure(bench: Bench, others: list[str], quick: bool, other: tuple[Target, s
     with sides.serving(OURS, bench.postgres, tenant.token) as target:
         sides.make_tables(target, TEMPLATE)
         rest = sides.memory_mb(target)
-        for scenario in SCENARIOS:
+        for scenario in (*SCENARIOS, *BATCHES):
             bench.http(OURS, target, scenario)
         facts["memory of a worker"] = f"{rest:.0f} MB at rest, {sides.memory_mb(target):.0f} MB after all scenarios"
     for side in others:
@@ -166,7 +166,12 @@ def vary(bench: Bench, tenant: Tenant) -> dict[str, str]:
 
 
 def ratios(bench: Bench) -> Iterator[tuple[str, str]]:
-    """How a point read of ours compares with the rest."""
+    """How a point read of ours compares with the rest, and a statement in a batch with one alone."""
+    for batch, alone in ((BATCHES[0], "insert"), (BATCHES[1], POINT_READ.name)):
+        together, single = bench.measured(OURS, batch.name), bench.measured(OURS, alone)
+        if together and single:
+            share = together.cpu_us / batch.batch
+            yield batch.name, f"{share:.0f} us a statement, {share / single.cpu_us:.2f} of one alone"
     ours = bench.measured(OURS)
     if ours is None:
         return

@@ -34,6 +34,8 @@ class Scenario(NamedTuple):
     statements: Callable[[], Iterator[Statement]] | None
     # How many connections ask at once: a large answer needs few to fill the machine.
     connections: int = 16
+    # How many statements a batch has; 0 where each goes alone.
+    batch: int = 0
 
 
 def _point_reads() -> Iterator[Statement]:
@@ -58,6 +60,18 @@ def _bulk_inserts() -> Iterator[Statement]:
         yield f"INSERT INTO wide VALUES {', '.join(rows)}", []
 
 
+def _migrations() -> Iterator[Statement]:
+    """Definitions, changes and reads in turn, of a table of its own each time."""
+    for number in itertools.count():
+        table = f"made_{number}"
+        yield f"CREATE TABLE {table} (id int PRIMARY KEY, name text)", []
+        yield f"INSERT INTO {table} VALUES ($1, $2)", [number, "x"]
+        yield f"ALTER TABLE {table} ADD COLUMN kind text", []
+        yield f"UPDATE {table} SET kind = $1 WHERE id = $2", ["y", number]
+        yield f"SELECT id, name, kind FROM {table}", []
+        yield f"DROP TABLE {table}", []
+
+
 SCENARIOS = (
     Scenario("health", None),
     Scenario("point read", _point_reads),
@@ -65,6 +79,15 @@ SCENARIOS = (
     Scenario("10,000 rows", _rows(10_000), connections=4),
     Scenario("insert", _inserts),
     Scenario("bulk insert", _bulk_inserts, connections=4),
+)
+
+
+# What only postgate is asked, because each service has another form for it; "insert" and the last one are for comparison.
+BATCHES = (
+    Scenario("batch of 1,000 inserts", _inserts, connections=2, batch=1_000),
+    Scenario("batch of 10 point reads", _point_reads, batch=10),
+    Scenario("migration of 6 in a batch", _migrations, connections=1, batch=6),
+    Scenario("the same, one by one", _migrations, connections=1),
 )
 
 
@@ -76,7 +99,15 @@ def bodies(scenario: Scenario, template: str) -> Iterator[bytes | None]:
     """
     if scenario.statements is None:
         return itertools.repeat(None)
+    if scenario.batch:
+        return _batches(scenario.statements(), scenario.batch)
     return (
         template.replace("PARAMS", json.dumps(params)).replace("SQL", json.dumps(sql)).encode()
         for sql, params in scenario.statements()
     )
+
+
+def _batches(statements: Iterator[Statement], size: int) -> Iterator[bytes]:
+    while True:
+        queries = [{"sql": sql, "params": params} for sql, params in itertools.islice(statements, size)]
+        yield json.dumps({"queries": queries}).encode()

@@ -182,3 +182,33 @@ def test_a_batch_on_a_dedicated_database(shared_service: Service, template: str,
             "CREATE TABLE t (a int[])", "INSERT INTO t VALUES ('{1}')", "SELECT a FROM t", "DROP TABLE t",
         )  # fmt: skip
         assert answer.json["results"][2]["rows"] == [{"a": [1]}]
+
+
+def test_what_explain_makes_belongs_to_the_owner_at_once(shared_service: Service, tenant: Tenant) -> None:
+    """No event trigger sees it, and the next statement may change it."""
+    answer = batch(
+        shared_service, tenant.token,
+        "EXPLAIN ANALYZE CREATE TABLE made AS SELECT 1 AS a", "ALTER TABLE made ADD COLUMN b int",
+        "SELECT a, b FROM made",
+    )  # fmt: skip
+    assert answer.json["results"][2]["rows"] == [{"a": 1, "b": None}]
+    answer = batch(
+        shared_service, tenant.token, "DROP TABLE made", "EXPLAIN ANALYZE CREATE TABLE made AS SELECT 1 / 0 AS a"
+    )
+    assert answer.json["sqlstate"] == "22012"
+    assert shared_service.query("SELECT a FROM made", token=tenant.token).rows == [{"a": 1}]
+
+
+def test_a_batch_is_not_run_again_and_again(shared_service: Service, tenant: Tenant) -> None:
+    """Each placeholder that PostgreSQL cannot give a type costs another try, with all that comes before it."""
+    shared_service.execute(
+        f"""CREATE FUNCTION {tenant.schema}.nap() RETURNS bigint LANGUAGE sql SECURITY DEFINER
+            AS $$ SELECT pg_sleep(0.1); SELECT nextval('{tenant.schema}.kept_id_seq') $$"""
+    )
+    placeholders = ", ".join(f"concat('{number}', ${number})" for number in range(1, 40))
+    with a_service(shared_service.conninfo, statement_timeout_ms=1000) as service:
+        queries = [{"sql": "SELECT nap()"}, {"sql": f"SELECT {placeholders}", "params": [1] * 39}]
+        answer = post(service, tenant.token, queries=queries)
+    assert (answer.json["sqlstate"], answer.json["index"]) == ("42P18", 1)
+    ((tries,),) = shared_service.execute(f"SELECT last_value FROM {tenant.schema}.kept_id_seq")
+    assert tries <= 12
