@@ -82,7 +82,7 @@ SCENARIOS = (
 )
 
 
-# What only postgate is asked, because each service has another form for it; "insert" and the last one are for comparison.
+# What only postgate is asked, because each service has another form for it; the last one is for comparison.
 BATCHES = (
     Scenario("batch of 1,000 inserts", _inserts, connections=2, batch=1_000),
     Scenario("batch of 10 point reads", _point_reads, batch=10),

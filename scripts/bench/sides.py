@@ -35,7 +35,7 @@ SERVERS = {
     "gthread": f"{GUNICORN} gthread postgate.wsgi:app",
     "granian": "-m granian --interface wsgi --blocking-threads 4 --port PORT --workers WORKERS postgate.wsgi:app",
 }
-OPERATIONS = "{SELECT,INSERT,UPDATE,DELETE,CREATE}"
+OPERATIONS = "{SELECT,INSERT,UPDATE,DELETE,CREATE,ALTER,DROP}"
 
 
 class Postgres(NamedTuple):
