@@ -114,6 +114,7 @@ class Pipeline:
         self._cancelled = False
         self._begun = False
         self._has_read = False
+        self._is_tenants = False
         self.arrived = 0
         self._sent: deque[_Sent] = deque()
         self._current = _Sent()
@@ -153,6 +154,7 @@ class Pipeline:
         """
         self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
         self._sent.append(_Sent())
+        self._is_tenants = True
 
     def send_own(self, command: Command, prepares: bool = False) -> None:
         """Queue a command of the gateway's own; with `prepares` it is one that comes again and again, in the same words
@@ -265,6 +267,8 @@ class Pipeline:
             if result.status == ExecStatus.FATAL_ERROR and failed is None:
                 failed = result
         if failed is not None:
+            # Whoever has sent the last command, it is the tenant's transaction that could not commit.
+            self._current = _Sent(is_own=not self._is_tenants)
             self._raise(failed)
 
     def _answers(self) -> Iterator[PGresult]:
