@@ -16,6 +16,8 @@ from postgate.validator.reading.lexer import LexError, Token, read
 
 # Each statement has its own; of the script itself nothing but its tokens is read.
 _NO_LIMITS = TextLimits(characters=2**62, steps=2**62)
+# What a statement begins with that delimits batches.
+_DELIMITERS = frozenset({"begin", "start", "commit", "end", "rollback", "abort"})
 _BEGINS = re.compile(r"(?:BEGIN(?: WORK| TRANSACTION)?|START TRANSACTION)((?: .*)?)", re.DOTALL)
 _COMMITS = re.compile(r"(?:COMMIT|END)(?: WORK| TRANSACTION)?(?: AND NO CHAIN)?")
 _ROLLS_BACK = re.compile(r"(?:ROLLBACK|ABORT)(?: WORK| TRANSACTION)?(?: AND NO CHAIN)?")
@@ -139,7 +141,7 @@ def _failure(error: PostgateError, batch: Batch, number: int) -> ScriptError:
 
 
 def _pieces(script: str) -> Iterator[tuple[Piece, str]]:
-    """Each statement, and the words of those that are short: BEGIN and its like."""
+    """Each statement, and the words of those that delimit batches."""
     try:
         tokens = read(script, _NO_LIMITS, rows=True).tokens
     except LexError as error:
@@ -160,7 +162,9 @@ def _pieces(script: str) -> Iterator[tuple[Piece, str]]:
 
 
 def _words(statement: list[Token]) -> str:
-    return " ".join(token.text.upper() for token in statement[:16])
+    if statement[0].value not in _DELIMITERS:
+        return ""
+    return " ".join(token.text.upper() for token in statement)
 
 
 def _modes(words: str, piece: Piece) -> tuple[str, ...]:

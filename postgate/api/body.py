@@ -17,10 +17,8 @@ from postgate.results.values import NUMBERS_AS_STRINGS, SCALARS
 T = TypeVar("T")
 
 _ISOLATION = {
-    level: f"ISOLATION LEVEL {level.upper()}"
-    for level in ("serializable", "repeatable read", "read committed", "read uncommitted")
+    level: level.upper() for level in ("serializable", "repeatable read", "read committed", "read uncommitted")
 }
-_MODES = (("read_only", "READ ONLY"), ("deferrable", "DEFERRABLE"))
 _OPTIONS = {"isolation", "read_only", "deferrable", "dry_run", "row_mode", "fields", "numbers"}
 _ROW_MODES = {"object": False, "array": True}
 _NUMBERS = {"number": SCALARS, "string": NUMBERS_AS_STRINGS}
@@ -54,20 +52,23 @@ def request(members: dict[str, Any], max_batch: int) -> Request:
         ParseError: there is no statement, or a list of them, or an option has a value that it cannot have.
     """
     is_batch = "queries" in members
-    texts = batch(members, "sql", max_batch) if is_batch else (statement(members, "sql"),)
+    texts = statements(members, "sql", max_batch)
     if not _OPTIONS & members.keys():
         return Request(texts, JsonRows, is_batch)
-    modes = [_choice(members, "isolation", _ISOLATION, ""), *(mode for key, mode in _MODES if _switch(members, key))]
-    characteristics = Characteristics(tuple(filter(None, modes)), _switch(members, "dry_run"))
+    isolation = _choice(members, "isolation", _ISOLATION, "")
+    switches = [_switch(members, key) for key in ("read_only", "deferrable", "dry_run")]
+    characteristics = Characteristics.of(isolation, *switches)
     return Request(texts, _new_format(members), is_batch, characteristics)
 
 
-def batch(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement, ...]:
-    """The statements of a batch.
+def statements(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement, ...]:
+    """The statement, or those of a batch.
 
     Args:
         key: what a statement's text is called.
     """
+    if "queries" not in members:
+        return (_statement(members, key),)
     if key in members or "params" in members:
         raise ParseError(f'"{key}" and "params" stand in each of the "queries", not beside them')
     queries = members["queries"]
@@ -75,16 +76,16 @@ def batch(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement,
         raise ParseError('"queries" must be an array')
     if len(queries) > max_batch:
         raise ParseError(f"a batch has at most {max_batch} statements")
-    statements = []
+    batch = []
     for number, query in enumerate(queries):
         try:
             if not isinstance(query, dict):
                 raise ParseError('each of the "queries" must be a JSON object')
-            statements.append(statement(query, key))
+            batch.append(_statement(query, key))
         except ParseError as error:
             error.index = number
             raise
-    return tuple(statements)
+    return tuple(batch)
 
 
 def _new_format(members: dict[str, Any]) -> Callable[[], Format]:
@@ -109,8 +110,7 @@ def _switch(members: dict[str, Any], key: str) -> bool:
     return bool(value)
 
 
-def statement(members: dict[str, Any], key: str) -> Statement:
-    """One statement, whose text is called `key`."""
+def _statement(members: dict[str, Any], key: str) -> Statement:
     sql, params = members.get(key), members.get("params")
     if not isinstance(sql, str) or isinstance(sql, Number):
         raise ParseError(f'"{key}" must be a string' if key in members else f'the key "{key}" is missing')

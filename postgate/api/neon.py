@@ -18,13 +18,13 @@ from postgate.results.neon import NeonRows
 CONNECTION_STRING = "HTTP_NEON_CONNECTION_STRING"
 _SWITCHES = {"true": True, "false": False}
 _ISOLATION = {
-    "ReadUncommitted": "ISOLATION LEVEL READ UNCOMMITTED",
-    "ReadCommitted": "ISOLATION LEVEL READ COMMITTED",
-    "RepeatableRead": "ISOLATION LEVEL REPEATABLE READ",
-    "Serializable": "ISOLATION LEVEL SERIALIZABLE",
+    "ReadUncommitted": "READ UNCOMMITTED",
+    "ReadCommitted": "READ COMMITTED",
+    "RepeatableRead": "REPEATABLE READ",
+    "Serializable": "SERIALIZABLE",
 }
-# Our names for what PostgreSQL says of an error, where node-postgres has others.
-_NAMES = {"sqlstate": "code", "datatype": "dataType", "context": "where"}
+# Our names for the parts of an error, where node-postgres has others. The SQLSTATE takes the place of our code.
+_NAMES = {"error": "message", "sqlstate": "code", "datatype": "dataType", "context": "where"}
 
 
 def speaks(members: Mapping[str, Any]) -> bool:
@@ -40,17 +40,15 @@ def request(members: dict[str, Any], environ: Mapping[str, Any], max_batch: int)
     Raises:
         ParseError: there is no statement, or a header has a value that it cannot have.
     """
-    modes = [
+    characteristics = Characteristics.of(
         _header(environ, "Neon-Batch-Isolation-Level", _ISOLATION, ""),
-        "READ ONLY" if _header(environ, "Neon-Batch-Read-Only", _SWITCHES, False) else "",
-        "DEFERRABLE" if _header(environ, "Neon-Batch-Deferrable", _SWITCHES, False) else "",
-    ]
+        _header(environ, "Neon-Batch-Read-Only", _SWITCHES, False),
+        _header(environ, "Neon-Batch-Deferrable", _SWITCHES, False),
+    )
     as_arrays = _header(environ, "Neon-Array-Mode", _SWITCHES, False)
     is_raw = _header(environ, "Neon-Raw-Text-Output", _SWITCHES, False)
-    is_batch = "queries" in members
-    statements = body.batch(members, "query", max_batch) if is_batch else (body.statement(members, "query"),)
-    characteristics = Characteristics(tuple(filter(None, modes)))
-    return Request(statements, partial(NeonRows, as_arrays, is_raw), is_batch, characteristics)
+    statements = body.statements(members, "query", max_batch)
+    return Request(statements, partial(NeonRows, as_arrays, is_raw), "queries" in members, characteristics)
 
 
 def token(environ: Mapping[str, Any]) -> str | None:
@@ -64,12 +62,11 @@ def token(environ: Mapping[str, Any]) -> str | None:
 
 def envelope(error: PostgateError) -> dict[str, object]:
     """An error in node-postgres' words; of ours the code stands where PostgreSQL's SQLSTATE would."""
-    fields = {**error.fields, **(error.diagnostics if isinstance(error, DatabaseError) else {})}
-    named = {_NAMES.get(name, name): value for name, value in fields.items()}
+    told = {"severity": "ERROR", **error.envelope(), **(error.diagnostics if isinstance(error, DatabaseError) else {})}
+    named = {_NAMES.get(name, name): value for name, value in told.items()}
     if "position" in named:
         named["position"] = str(named["position"])
-    index = {} if error.index is None else {"index": error.index}
-    return {"message": error.message, "severity": "ERROR", "code": error.code, **named, **index}
+    return named
 
 
 def _header(environ: Mapping[str, Any], name: str, choices: Mapping[str, Any], default: Any) -> Any:

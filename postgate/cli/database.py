@@ -33,12 +33,18 @@ def database(config: Config) -> Iterator[str]:
 
 
 @contextmanager
-def connected() -> Iterator[psycopg.Connection]:
-    """A transaction on the migrated metadata database, committed when the body ends well."""
-    config = configured()
+def migrated(config: Config) -> Iterator[str]:
+    """The same, with the newest schema, unless the settings leave that to somebody else."""
     with database(config) as conninfo:
         if not config.skip_migrations:
             migrate.upgrade(conninfo)
+        yield conninfo
+
+
+@contextmanager
+def connected() -> Iterator[psycopg.Connection]:
+    """A transaction on the migrated metadata database, committed when the body ends well."""
+    with migrated(configured()) as conninfo:
         try:
             with psycopg.connect(conninfo, prepare_threshold=None) as connection:
                 yield connection

@@ -17,10 +17,9 @@ import click
 import orjson
 import psycopg
 
-from postgate.cli.database import configured, database
+from postgate.cli.database import configured, migrated
 from postgate.cli.tenants import operations_of
 from postgate.conninfo import explain
-from postgate.metadata import migrate
 from postgate.operations import OPERATIONS
 from postgate.results.json_rows import JsonRows
 from postgate.results.neon import NeonRows
@@ -70,9 +69,7 @@ def sql(
     config = configured()
     try:
         batches = batches_of(command if command is not None else _text(file))
-        with database(config) as conninfo:
-            if not config.skip_migrations:
-                migrate.upgrade(conninfo)
+        with migrated(config) as conninfo:
             service = Service(
                 dataclasses.replace(config, conninfo=conninfo, statement_timeout_ms=round(timeout * 1000))
             )

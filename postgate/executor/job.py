@@ -44,6 +44,15 @@ class Characteristics:
     modes: tuple[str, ...] = ()
     dry_run: bool = False
 
+    @classmethod
+    def of(cls, isolation: str, read_only: bool, deferrable: bool, dry_run: bool = False) -> Characteristics:
+        """
+        Args:
+            isolation: the level in SQL's words, such as READ COMMITTED; "" for the server's.
+        """
+        modes = (f"ISOLATION LEVEL {isolation}" if isolation else "", "READ ONLY" if read_only else "")
+        return cls(tuple(filter(None, (*modes, "DEFERRABLE" if deferrable else ""))), dry_run)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
