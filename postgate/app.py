@@ -8,8 +8,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from postgate.api import answers, health
-from postgate.api.query import QueryEndpoint
+from postgate.api.query import QueryEndpoint, is_query
 from postgate.config import Config, ConfigError
+from postgate.http.terms import Deadlines, Terms
 from postgate.service import Service
 
 
@@ -18,8 +19,13 @@ class App(Flask):
 
     def __init__(self, service: Service) -> None:
         super().__init__("postgate", static_folder=None)
-        # The server that calls us need not keep more of a body.
-        self.max_body_bytes = service.config.max_body_bytes
+        config = service.config
+        self.terms = Terms(
+            config.max_body_bytes,
+            Deadlines(config.header_timeout_s, config.body_timeout_s, config.answer_timeout_s),
+            # All that is no query asks for nothing but Flask.
+            is_immediate=lambda environ: not is_query(environ),
+        )
         self.extensions["postgate"] = service
         self.url_map.merge_slashes = False
         # So that other methods are answered by 405.

@@ -46,6 +46,10 @@ SETTINGS = (
     ),
     Setting("POSTGATE_PIN_WORKERS", "true", "keep each worker on one CPU, where its threads take turns most cheaply"),
     Setting("POSTGATE_THREADS", "16", "requests that a worker serves at once"),
+    Setting("POSTGATE_CONNECTIONS", "4000", "clients that a worker keeps connected; beyond it an idle one makes room"),
+    Setting("POSTGATE_HEADER_TIMEOUT", "10", "seconds for a client to send the header of a request"),
+    Setting("POSTGATE_BODY_TIMEOUT", "30", "seconds for it to send the body, and one more for each 4 KB of it"),
+    Setting("POSTGATE_ANSWER_TIMEOUT", "30", "seconds for it to take the answer, and one more for each 4 KB of it"),
     Setting("MAX_BODY_SIZE_MB", "10", "the largest body of a request"),
     Setting("POSTGATE_MAX_RESULT_MB", "64", "the largest body of an answer; a row may have half of it"),
     Setting("POSTGATE_MAX_STATEMENT_MB", "1", "the longest text of a statement, in millions of characters (2^20)"),
@@ -87,6 +91,10 @@ class Config:
     workers: int = 2
     pin_workers: bool = True
     threads: int = 16
+    connections: int = 4000
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
+    answer_timeout_s: float = 30.0
     max_body_bytes: int = 10 * MEGABYTE
     max_result_bytes: int = 64 * MEGABYTE
     max_characters: int = MEGABYTE
@@ -120,6 +128,10 @@ class Config:
             workers=values.whole("POSTGATE_WORKERS", 1, 512, default=_workers(conninfo)),
             pin_workers=values.switch("POSTGATE_PIN_WORKERS"),
             threads=values.whole("POSTGATE_THREADS", 1, 1024),
+            connections=values.whole("POSTGATE_CONNECTIONS", 16, 1_000_000),
+            header_timeout_s=values.number("POSTGATE_HEADER_TIMEOUT", 0.1, 3600),
+            body_timeout_s=values.number("POSTGATE_BODY_TIMEOUT", 0.1, 3600),
+            answer_timeout_s=values.number("POSTGATE_ANSWER_TIMEOUT", 0.1, 3600),
             max_body_bytes=int(values.number("MAX_BODY_SIZE_MB", 0.001, 1024) * MEGABYTE),
             max_result_bytes=int(values.number("POSTGATE_MAX_RESULT_MB", 0.001, 4096) * MEGABYTE),
             max_characters=int(values.number("POSTGATE_MAX_STATEMENT_MB", 0.001, 1024) * MEGABYTE),

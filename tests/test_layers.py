@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "executor": GROUND | {"postgres", "access", "validator", "results"},
     "service": GROUND | STAGES | {"postgres"},
     "api": GROUND | STAGES | {"service", "observe", "http"},
-    "app": {"api", "service", "config"},
+    "app": {"api", "service", "config", "http"},
     "embedded": {"config"},
     "metadata": GROUND,
     "server": {"app", "config", "embedded", "metadata", "observe"},

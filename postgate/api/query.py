@@ -7,7 +7,7 @@ take almost half of a request's processor time, and nothing here needs it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import IO, Any
 
@@ -28,6 +28,11 @@ CHUNK_BYTES = 64 * 1024
 _AUTHORIZATION = re.compile(r"(?:(?i:bearer) +)?(pg_[0-9a-f]{64})")
 
 
+def is_query(environ: Mapping[str, Any]) -> bool:
+    """Whether a request is for this endpoint."""
+    return bool(environ["PATH_INFO"] == "/query" and environ["REQUEST_METHOD"] == "POST")
+
+
 class QueryEndpoint:
     """Answers POST /query as PEP 3333 has it, and hands all else to another application."""
 
@@ -36,7 +41,7 @@ class QueryEndpoint:
         self._others = others
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != "/query" or environ["REQUEST_METHOD"] != "POST":
+        if not is_query(environ):
             return self._others(environ, start_response)
         config = self._service.config
         # Before the body is read only a header of its own tells Neon's driver.

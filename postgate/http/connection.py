@@ -49,7 +49,8 @@ class Connection:
         # When the loop has waited enough, by the monotonic clock.
         self.deadline = deadline
         self.running = False
-        # When it began to run, or to wait for a thread.
+        # When its request began to run, or to wait for a thread; before and after that, when something was last sent of
+        # the body or of the answer.
         self.since = 0.0
         # There may be something to read on the socket.
         self.unread = False

@@ -6,6 +6,7 @@ thread. epoll tells each change of a socket once (edge-triggered), which saves a
 
 from __future__ import annotations
 
+import heapq
 import logging
 import select
 import socket
@@ -20,20 +21,19 @@ from postgate.http.connection import Connection, Stage
 from postgate.http.refusals import refusal
 from postgate.http.requests import Limits, Reader, Request
 from postgate.http.responses import CONTINUE, Response
+from postgate.http.terms import Terms
 from postgate.http.threads import Threads
 from postgate.observe.log import log_failure
 
 log = logging.getLogger("postgate")
 
 READ_BYTES = 64 * 1024
-# The time for a head, from its first byte on.
-HEAD_S = 10.0
-# With all connections in use, a header that has taken longer than this makes room for a new client.
-SLOW_HEAD_S = 1.0
-# The time for a body and for an answer; each byte that goes over adds to it, so that only who stands still, or
-# nearly, is cut off.
-TRANSFER_S = 30.0
+# What each second of a transfer has to bring, or its deadline comes nearer.
 LEAST_BYTES_PER_S = 4096
+# With all connections in use, a header that has taken longer than this makes room for a new client, and so does a
+# client that has sent nothing of its body, or taken nothing of its answer, for so long.
+SLOW_HEAD_S = 1.0
+SLOW_TRANSFER_S = 5.0
 # How long a connection that we have ended is read on, because what comes would otherwise destroy the answer under way
 # (RFC 9112, 9.6).
 END_S = 2.0
@@ -73,6 +73,7 @@ class Loop:
         most_connections: int = 1000,
         keep_alive_s: float = 75.0,
         limits: Limits | None = None,
+        terms: Terms | None = None,
         environment: dict[str, Any] | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -87,6 +88,8 @@ class Loop:
         self._most_connections = most_connections
         self._keep_alive_s = keep_alive_s
         self._limits = limits or Limits()
+        self._terms = terms or Terms()
+        self._deadlines = self._terms.deadlines
         self._environment = {
             "SCRIPT_NAME": "",
             "wsgi.version": (1, 0),
@@ -127,6 +130,9 @@ class Loop:
         while is_wanted():
             self._turn()
         self._accept(False)
+        # If our master is gone too, the next one needs the address now, and not when the last statement has ended.
+        for listener in self._listeners.values():
+            listener.close()
         self._stopping = True
         last = monotonic() + LAST_REQUEST_S
         for connection in self._connections.values():
@@ -261,13 +267,14 @@ class Loop:
             return
         if request is not None:
             connection.request = request
-            self._dispatch(connection)
+            self._dispatch(connection, self._terms.is_immediate(request.environ))
             return
         if reader.in_body:
             if connection.stage is not Stage.BODY:
                 connection.stage = Stage.BODY
-                connection.deadline = monotonic() + TRANSFER_S
+                connection.deadline = monotonic() + self._deadlines.body_s
             connection.deadline += len(data) / LEAST_BYTES_PER_S
+            connection.since = monotonic()
             if reader.expects_continue:
                 reader.expects_continue = False
                 connection.socket.send(CONTINUE)
@@ -276,19 +283,25 @@ class Loop:
                 self._bound_large_bodies()
         elif connection.stage is not Stage.HEAD and reader.begun:
             connection.stage = Stage.HEAD
-            connection.deadline = monotonic() + HEAD_S
+            connection.deadline = monotonic() + self._deadlines.head_s
 
-    def _dispatch(self, connection: Connection) -> None:
+    def _dispatch(self, connection: Connection, is_immediate: bool = False) -> None:
         self._large.pop(connection, None)
         connection.stage = Stage.ANSWER
         connection.deadline = float("inf")
         connection.since = monotonic()
         connection.running = True
-        self._threads.submit(connection)
+        if is_immediate:
+            self._serve(connection)
+        else:
+            self._threads.submit(connection)
 
     def _send_rest(self, connection: Connection, unsent: memoryview) -> None:
-        connection.deadline += connection.send_rest(unsent) / LEAST_BYTES_PER_S
+        sent = connection.send_rest(unsent)
         if connection.unsent is not None:
+            if sent:
+                connection.deadline += sent / LEAST_BYTES_PER_S
+                connection.since = monotonic()
             return
         if connection.outgoing is not None:
             self._dispatch(connection)
@@ -305,7 +318,7 @@ class Loop:
         response = Response(Request({"REQUEST_METHOD": "", "SERVER_PROTOCOL": "HTTP/1.1"}, keep_alive=False))
         connection.ended = True
         connection.stage = Stage.ANSWER
-        connection.deadline = monotonic() + TRANSFER_S
+        connection.deadline = monotonic() + self._deadlines.answer_s
         try:
             if connection.send(b"".join(response.blocks(_tell(error, response)))):
                 self._end(connection)
@@ -337,15 +350,28 @@ class Loop:
                 self._close(connection)
 
     def _make_room(self) -> bool:
-        """End the connection that has been idle longest, or else the one that has taken longest with its header."""
+        """End some connections for new clients, of those that need theirs least; whether there were any."""
         now = monotonic()
-        for stage, least_s in ((Stage.END, 0.0), (Stage.REQUEST, 0.0), (Stage.HEAD, SLOW_HEAD_S)):
-            latest = now + HEAD_S - least_s if stage is Stage.HEAD else float("inf")
-            some = [one for one in self._connections.values() if one.stage is stage and one.deadline <= latest]
-            if some:
-                self._close(min(some, key=lambda connection: connection.deadline))
-                return True
-        return False
+        ranked = [
+            (rank, one.deadline, number, one)
+            for number, one in enumerate(self._connections.values())
+            if (rank := self._rank(one, now)) is not None
+        ]
+        # Several at once: to look among all of them for each new client could keep the loop busy.
+        for *_, connection in heapq.nsmallest(1 + self._most_connections // 100, ranked):
+            self._close(connection)
+        return bool(ranked)
+
+    def _rank(self, connection: Connection, now: float) -> int | None:
+        """How little a client needs its connection, the least first; None if it may keep it."""
+        stage = connection.stage
+        if stage is Stage.END:
+            return 0
+        if stage is Stage.REQUEST:
+            return 1
+        if stage is Stage.HEAD:
+            return 2 if connection.deadline - now <= self._deadlines.head_s - SLOW_HEAD_S else None
+        return 3 if not connection.running and now - connection.since >= SLOW_TRANSFER_S else None
 
     def _bound_large_bodies(self) -> None:
         room = MAX_LARGE_BODIES * self._limits.body_bytes
@@ -365,7 +391,7 @@ class Loop:
             connection.unsent = connection.outgoing = None
             connection.ended = True
         if connection.unsent is not None:
-            connection.deadline = monotonic() + TRANSFER_S
+            connection.deadline = monotonic() + self._deadlines.answer_s
         elif not connection.ended:
             connection.stage = Stage.REQUEST
             connection.deadline = monotonic() + (LAST_REQUEST_S if self._stopping else self._keep_alive_s)

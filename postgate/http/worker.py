@@ -13,6 +13,7 @@ from gunicorn.workers.base import Worker as Base  # type: ignore[import-untyped]
 from postgate.http.loop import Loop, Observer
 from postgate.http.requests import Limits, Request
 from postgate.http.responses import Response
+from postgate.http.terms import Terms
 
 # How much longer than its requests a worker may take to stop, before gunicorn's master kills it.
 STOP_S = 1.0
@@ -34,6 +35,8 @@ class Worker(Base):  # type: ignore[misc]
 
     def run(self) -> None:
         self._pre_request, self._post_request = self.cfg.pre_request, self.cfg.post_request
+        # Another application than ours asks for nothing.
+        terms = getattr(self.wsgi, "terms", Terms())
         self._loop = loop = Loop(
             self.wsgi,
             self.sockets,
@@ -44,9 +47,9 @@ class Worker(Base):  # type: ignore[misc]
                 self.cfg.limit_request_line,
                 self.cfg.limit_request_fields,
                 self.cfg.limit_request_field_size,
-                # The application knows which bodies it takes.
-                getattr(self.wsgi, "max_body_bytes", Limits().body_bytes),
+                terms.max_body_bytes or Limits().body_bytes,
             ),
+            terms=terms,
             environment={"wsgi.errors": sys.stderr, "wsgi.multiprocess": self.cfg.workers > 1},
             observer=Observer(self._begins, self._ends),
         )

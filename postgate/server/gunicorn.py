@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 import os
+import resource
 import select
 import sys
 from collections.abc import Callable
@@ -21,6 +23,11 @@ from postgate.metadata import migrate, trial
 from postgate.observe.log import configure_logging
 from postgate.server import prepare, processors, signals
 from postgate.server.first_steps import first_steps
+
+log = logging.getLogger("postgate")
+
+# Files that a worker has open besides its clients: connections to PostgreSQL, and what runs in them.
+OTHER_DESCRIPTORS = 1_000
 
 
 def serve(config: Config) -> None:
@@ -40,6 +47,7 @@ def settings(config: Config) -> dict[str, Any]:
         "worker_class": "postgate.http.worker.Worker" if hasattr(select, "epoll") else "gthread",
         "workers": config.workers,
         "threads": config.threads,
+        "worker_connections": config.connections,
         "keepalive": 75,
         # A request that runs when the service is stopped may use its whole time.
         "graceful_timeout": config.statement_timeout_ms // 1000 + 5,
@@ -129,9 +137,20 @@ def _boot_worker(_arbiter: object, _worker: object) -> None:
     signals.die_of_signals()
 
 
-def _settle_worker(_worker: object) -> None:
+def _settle_worker(worker: Any) -> None:
     signals.leave_interrupts_to_the_master()
     settle_interpreter()
+    _allow_descriptors(worker.cfg.worker_connections + OTHER_DESCRIPTORS)
+
+
+def _allow_descriptors(wanted: int) -> None:
+    """A client has a descriptor; many systems begin with 1,024, and let a process have more if it asks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.warning("the system allows %d open files: lower POSTGATE_CONNECTIONS, or raise `ulimit -n`", allowed)
 
 
 def _report(text: str) -> None:

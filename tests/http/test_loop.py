@@ -16,6 +16,7 @@ from support.loops import connect, connections, exchange, serving, to_the_end
 
 from postgate.http import loop
 from postgate.http.requests import Limits
+from postgate.http.terms import Deadlines, Terms
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -24,6 +25,7 @@ LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 # More than the buffers of two sockets take.
 LARGE = 64 * 1024 * 1024
+QUICK = Terms(deadlines=Deadlines(0.3, 0.3, 0.3))
 
 
 def echo(environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -69,7 +71,7 @@ def read_answer(client: socket.socket) -> bytes:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times of which a test can see the end."""
-    for name, seconds in {"HEAD_S": 0.3, "TRANSFER_S": 0.3, "END_S": 0.3, "TICK_S": 0.05}.items():
+    for name, seconds in {"END_S": 0.3, "TICK_S": 0.05, "SLOW_TRANSFER_S": 0.2}.items():
         monkeypatch.setattr(loop, name, seconds)
     monkeypatch.setattr(loop, "LEAST_BYTES_PER_S", 1_000_000)
 
@@ -229,7 +231,7 @@ def test_an_application_that_fails() -> None:
 
 
 def test_half_sent_requests_hold_no_thread(quick: None) -> None:
-    with serving(echo, threads=1) as server, connections(server.port, 50) as slow:
+    with serving(echo, threads=1, terms=QUICK) as server, connections(server.port, 50) as slow:
         for number, client in enumerate(slow):
             client.sendall(POST + b"Content-Length: 5\r\n\r\nhe" if number % 2 else b"GET / HTT")
         assert exchange(server.port, LAST).startswith(b"HTTP/1.1 200")
@@ -239,7 +241,7 @@ def test_half_sent_requests_hold_no_thread(quick: None) -> None:
 
 
 def test_a_body_may_take_long_as_long_as_it_comes(quick: None) -> None:
-    with serving(echo) as server, connect(server.port) as client:
+    with serving(echo, terms=QUICK) as server, connect(server.port) as client:
         client.sendall(POST + b"Connection: close\r\nContent-Length: 1000000\r\n\r\n")
         for _ in range(20):
             client.sendall(b"x" * 50_000)
@@ -279,7 +281,7 @@ def test_a_client_that_never_reads_is_let_go(quick: None) -> None:
         finally:
             closed.set()
 
-    with serving(application) as server, connect(server.port) as client:
+    with serving(application, terms=QUICK) as server, connect(server.port) as client:
         client.sendall(GET)
         assert closed.wait(10)
         with pytest.raises(OSError):
@@ -348,7 +350,40 @@ def test_half_sent_headers_keep_no_client_out(monkeypatch: pytest.MonkeyPatch) -
         time.sleep(0.5)
         started = time.monotonic()
         assert exchange(server.port, LAST).startswith(b"HTTP/1.1 200")
-        assert time.monotonic() - started < loop.HEAD_S / 2
+        assert time.monotonic() - started < Deadlines().head_s / 2
+
+
+@pytest.mark.parametrize("sent", [POST + b"Content-Length: 5\r\n\r\nhe", GET.replace(b"/", b"/large", 1)])
+def test_clients_that_stand_still_keep_no_client_out(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/large":
+            return echo(environ, start_response)
+        start_response("200 OK", [("Content-Length", str(LARGE))])
+        return (b"x" * (1 << 20) for _ in range(LARGE >> 20))
+
+    monkeypatch.setattr(loop, "SLOW_TRANSFER_S", 0.3)
+    with serving(application, most_connections=5) as server, connections(server.port, 5) as standing:
+        for client in standing:
+            client.sendall(sent)
+        time.sleep(0.5)
+        started = time.monotonic()
+        assert exchange(server.port, LAST).startswith(b"HTTP/1.1 200")
+        assert time.monotonic() - started < Deadlines().body_s / 2
+
+
+def test_what_waits_for_nothing_waits_for_no_thread() -> None:
+    gate = Gate()
+    terms = Terms(is_immediate=lambda environ: environ["PATH_INFO"] == "/free")
+    with serving(gate, threads=2, terms=terms) as server, connections(server.port, 10) as busy:
+        for client in busy:
+            client.sendall(LAST)
+        with connect(server.port) as client:
+            for _ in range(3):
+                client.sendall(GET.replace(b"/", b"/free", 1))
+                assert read_answer(client).startswith(b"HTTP/1.1 200")
+        gate.open.set()
+        for client in busy:
+            assert to_the_end(client).startswith(b"HTTP/1.1 200")
 
 
 def test_with_all_connections_busy_a_new_client_waits() -> None:

@@ -104,8 +104,9 @@ class Service:
 @contextmanager
 def a_service(conninfo: str, **settings: Any) -> Iterator[Service]:
     """A service on this migrated database, in this process."""
-    app = create_app(Config(conninfo=conninfo, **settings))
-    server = Server(app, limits=Limits(body_bytes=app.max_body_bytes))
+    config = Config(conninfo=conninfo, **settings)
+    app = create_app(config)
+    server = Server(app, threads=config.threads, limits=Limits(body_bytes=config.max_body_bytes), terms=app.terms)
     try:
         yield Service(server.port, conninfo, app)
     finally:
