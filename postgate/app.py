@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from flask import Flask
 from werkzeug.routing import Rule
 
+from postgate.access.slots import Owner
 from postgate.api import answers, health
-from postgate.api.query import QueryEndpoint, is_query
+from postgate.api.query import QueryEndpoint, is_query, token_hash
 from postgate.config import Config, ConfigError
+from postgate.errors import Unauthorized
 from postgate.http.terms import Deadlines, Terms
 from postgate.service import Service
 
@@ -25,7 +28,12 @@ class App(Flask):
             Deadlines(config.header_timeout_s, config.body_timeout_s, config.answer_timeout_s),
             # All that is no query asks for nothing but Flask.
             is_immediate=lambda environ: not is_query(environ),
+            slots=service.slots,
+            owner=self._owner,
+            most_waiting=config.database_queue,
+            wait_s=config.pool_timeout_s,
         )
+        self._service = service
         self.extensions["postgate"] = service
         self.url_map.merge_slashes = False
         # So that other methods are answered by 405.
@@ -33,6 +41,13 @@ class App(Flask):
         self.register_blueprint(health.bp)
         self.register_error_handler(Exception, answers.response)
         self.wsgi_app = QueryEndpoint(service, self.wsgi_app)  # type: ignore[method-assign]
+
+    def _owner(self, environ: dict[str, Any]) -> Owner | None:
+        """Whose slot a query takes, if its token has been looked up here."""
+        try:
+            return self._service.registry.owners.get(token_hash(environ))
+        except Unauthorized:
+            return None
 
 
 def create_app(config: Config | None = None) -> App:

@@ -62,8 +62,14 @@ SETTINGS = (
     Setting("POSTGATE_MAX_BATCH", "1000", "the most statements of a batch"),
     Setting("POSTGATE_STATEMENT_TIMEOUT", "30", "seconds after which PostgreSQL cancels a statement"),
     Setting("POSTGATE_POOL_SIZE", "8", "the most connections of a worker to one backend"),
-    Setting("POSTGATE_POOL_TIMEOUT", "5", "seconds to wait for a connection before 503"),
+    Setting("POSTGATE_POOL_TIMEOUT", "5", "seconds to wait for a connection before 503, or for a turn before 429"),
     Setting("POSTGATE_POOL_IDLE", "60", "seconds after which unused connections are closed"),
+    Setting(
+        "POSTGATE_DATABASE_CONCURRENCY",
+        "",
+        "statements of one database that run at once on all workers; in each at most half of its connections",
+    ),
+    Setting("POSTGATE_DATABASE_QUEUE", "64", "requests of one database that wait in a worker; the next one is 429"),
     Setting("POSTGATE_SKIP_MIGRATIONS", "false", "leave the database's schema as it is at start"),
     Setting(
         "POSTGATE_ALLOW_UNPROTECTED", "false", "serve though `postgate doctor` finds that a tenant could reach another"
@@ -73,6 +79,8 @@ SETTINGS = (
 )
 
 MEGABYTE = 1024 * 1024
+# More statements than any machine runs at once.
+MOST_AT_ONCE = 60_000
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 _PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DB"}
 _LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -105,6 +113,8 @@ class Config:
     pool_size: int = 8
     pool_timeout_s: float = 5.0
     pool_idle_s: float = 60.0
+    max_concurrency: int = MOST_AT_ONCE
+    database_queue: int = 64
     skip_migrations: bool = False
     allow_unprotected: bool = False
     allow_dedicated_superuser: bool = False
@@ -142,6 +152,8 @@ class Config:
             pool_size=values.whole("POSTGATE_POOL_SIZE", 1, 1024),
             pool_timeout_s=values.number("POSTGATE_POOL_TIMEOUT", 0.1, 3600),
             pool_idle_s=values.number("POSTGATE_POOL_IDLE", 1, 86_400),
+            max_concurrency=values.whole("POSTGATE_DATABASE_CONCURRENCY", 1, MOST_AT_ONCE, default=MOST_AT_ONCE),
+            database_queue=values.whole("POSTGATE_DATABASE_QUEUE", 0, 100_000),
             skip_migrations=values.switch("POSTGATE_SKIP_MIGRATIONS"),
             allow_unprotected=values.switch("POSTGATE_ALLOW_UNPROTECTED"),
             allow_dedicated_superuser=values.switch("POSTGATE_ALLOW_DEDICATED_SUPERUSER"),

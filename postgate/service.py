@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from postgate.access.registry import Access, Registry
+from postgate.access.slots import Owner, Slots
 from postgate.access.usage import Usage
 from postgate.config import Config
 from postgate.errors import StatementRefused
@@ -23,7 +24,9 @@ class Service:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.pools = Pools(config)
-        self.registry = Registry(self.pools)
+        self.registry = Registry(self.pools, config.max_concurrency)
+        # Of a worker's connections half are for the others.
+        self.slots = Slots(max(1, config.pool_size // 2))
         self.usage = Usage(self.pools)
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
@@ -33,13 +36,16 @@ class Service:
         self.usage.close()
         self.pools.close()
 
-    def run(self, token_hash: str, read_request: Callable[[], Request]) -> list[bytes]:
+    def run(
+        self, token_hash: str, read_request: Callable[[], Request], join: Callable[[Owner], None] | None = None
+    ) -> list[bytes]:
         """Judge a request and run it, by what the database says of the token at that moment.
 
         Args:
             token_hash: the SHA-256 of the token, in hexadecimal.
             read_request: reads the body; called once, when the token is known to open something: nobody else may keep
                 us busy with megabytes.
+            join: waits for a slot of the database; None where the request has one, or nobody counts them.
 
         Returns:
             The body of the answer, in pieces.
@@ -52,6 +58,9 @@ class Service:
         while True:
             try:
                 access = self._access(token_hash, attempt)
+                if join is not None:
+                    join(access.owner)
+                    join = None
                 # Read and parsed once, however often it is tried: the body is gone, and a parse can take long.
                 if request is None:
                     request = read_request()

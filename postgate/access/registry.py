@@ -6,6 +6,7 @@ import dataclasses
 import hmac
 from dataclasses import dataclass, field
 
+from postgate.access.slots import Owner
 from postgate.errors import DatabaseNotFound, Unauthorized
 from postgate.operations import Tenant
 from postgate.postgres.connection import Backend
@@ -22,11 +23,19 @@ _LOOK_UP = read_sql("access", "look_up")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLimits:
-    """What PostgreSQL holds a database's statements to; no timeout of its own means the service's."""
+    """What a database's statements are held to; None means the service's own.
+
+    Attributes:
+        max_concurrency: statements that run at once on all workers.
+        statements_per_second, bytes_per_minute: the rates over which its requests are refused.
+    """
 
     statement_timeout_ms: int | None
     lock_timeout_ms: int
     work_mem_kb: int
+    max_concurrency: int | None
+    statements_per_second: int | None
+    bytes_per_minute: int | None
 
     def timeout_ms(self, service_timeout_ms: int) -> int:
         """The time for a statement, when the service allows so much."""
@@ -43,6 +52,7 @@ class Access:
         dedicated: the backend of a dedicated database; None where the database is a schema of the shared one.
         definitions: the version of all that the tenant's statements may name, "" where nobody tells when it changes.
             It is a part of `version`. What is remembered of a statement is kept under it.
+        owner: whose slots its requests take.
     """
 
     token_id: str
@@ -54,6 +64,7 @@ class Access:
     limits: DatabaseLimits
     dedicated: Backend | None
     definitions: str
+    owner: Owner
 
     def whatever_is_defined(self) -> Access:
         """The same for a request that uses nothing that is remembered of its statements.
@@ -71,10 +82,18 @@ class Registry:
     Attributes:
         remembered: the last look-up of each token's hash. It can be stale: in each transaction
             `postgate_internal.enter` refuses its version then, and the caller looks up again.
+        owners: whose slots the requests of a token take, by its hash, as of the last look-up. A token never changes its
+            database; how many slots that has can be stale until the next look-up.
     """
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, max_concurrency: int) -> None:
+        """
+        Args:
+            max_concurrency: of a database that has no limit of its own.
+        """
         self._pools = pools
+        self._max_concurrency = max_concurrency
+        self.owners: Remembered[str, Owner] = Remembered(_MAX_TOKENS)
         self.remembered: Remembered[str, Access] = Remembered(_MAX_TOKENS)
 
     def look_up(self, token_hash: str) -> Access:
@@ -88,14 +107,16 @@ class Registry:
         self.remembered.forget(token_hash)
         command = Command(_LOOK_UP, [token_hash.encode()], [TEXT])
         rows = self._pools.query(self._pools.shared, command, LOOK_UP_MS)
-        access = _access([(value or b"").decode() for row in rows for value in row], token_hash)
+        row = [(value or b"").decode() for row in rows for value in row]
+        access = _access(row, token_hash, self._max_concurrency)
+        self.owners.put(token_hash, access.owner)
         # A dedicated backend cannot tell that a look-up is stale, so each request asks anew.
         if access.dedicated is None:
             self.remembered.put(token_hash, access)
         return access
 
 
-def _access(row: list[str], token_hash: str) -> Access:
+def _access(row: list[str], token_hash: str, max_concurrency: int) -> Access:
     # The comparison takes the same time wherever the hashes differ.
     if not row or not hmac.compare_digest(row[1], token_hash):
         raise Unauthorized()
@@ -103,6 +124,9 @@ def _access(row: list[str], token_hash: str) -> Access:
     if not database_id:
         raise DatabaseNotFound()
     is_dedicated = backend_type == "dedicated"
+    held_to = DatabaseLimits(
+        _whole(limits[0]), int(limits[1]), int(limits[2]), _whole(limits[3]), _whole(limits[4]), _whole(limits[5])
+    )
     return Access(
         token_id=token_id,
         token_hash=token_hash,
@@ -110,7 +134,12 @@ def _access(row: list[str], token_hash: str) -> Access:
         version=version,
         tenant=Tenant("public" if is_dedicated else schema, frozenset(operations.split(",")) - {""}),
         max_rows=int(max_rows),
-        limits=DatabaseLimits(int(limits[0]) if limits[0] else None, int(limits[1]), int(limits[2])),
+        limits=held_to,
         dedicated=Backend(database_id, conninfo) if is_dedicated else None,
         definitions=definitions,
+        owner=Owner(database_id, held_to.max_concurrency or max_concurrency),
     )
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text else None

@@ -56,7 +56,7 @@ class QueryEndpoint:
             return body.request(members, config.max_batch)
 
         try:
-            pieces = self._service.run(_token_hash(environ), read_request)
+            pieces = self._service.run(token_hash(environ), read_request, environ.get("postgate.join"))
         except Exception as error:
             status, headers, envelope = answers.refusal(error, is_neon)
             start_response(status, headers)
@@ -80,19 +80,23 @@ def _sent(pieces: list[bytes]) -> Iterator[bytes]:
         yield b"".join(block)
 
 
-def _token_hash(environ: dict[str, Any]) -> str:
-    """The SHA-256 of the token of a request, in hexadecimal: only this goes any further.
+def token_hash(environ: dict[str, Any]) -> str:
+    """The SHA-256 of the token of a request, in hexadecimal: only this goes any further. It is kept in the environment.
 
     Raises:
         Unauthorized: there is none, or what stands for it is none.
     """
+    kept = environ.get("postgate.token_hash")
+    if kept is not None:
+        return str(kept)
     header = environ.get("HTTP_AUTHORIZATION") or neon.token(environ)
     if not header:
         raise Unauthorized("Unauthorized: the header Authorization: Bearer <token> is missing")
     token = _AUTHORIZATION.fullmatch(header.strip(" \t"))
     if token is None:
         raise Unauthorized()
-    return sha256(token[1].encode()).hexdigest()
+    found = environ["postgate.token_hash"] = sha256(token[1].encode()).hexdigest()
+    return found
 
 
 def _body(environ: dict[str, Any], limit: int) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from enum import Enum, auto
+from typing import Any
 
+from postgate.errors import PostgateError
 from postgate.http.requests import Reader, Request
 from postgate.http.responses import Response
 
@@ -31,7 +33,9 @@ class Connection:
         "ended",
         "left",
         "outgoing",
+        "owner",
         "reader",
+        "refusal",
         "request",
         "response",
         "running",
@@ -59,6 +63,10 @@ class Connection:
         # No further request is taken.
         self.ended = False
         self.request: Request | None = None
+        # Whose slot its request takes.
+        self.owner: Any = None
+        # What its request is answered in place of the application's answer.
+        self.refusal: PostgateError | None = None
         self.response: Response | None = None
         # What is still to be sent: the rest of a block, and the blocks after it.
         self.unsent: memoryview | None = None

@@ -13,16 +13,17 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
-from postgate.errors import InternalError, PostgateError, RequestRefused, Unavailable
+from postgate.errors import InternalError, PostgateError, RateLimited, RequestRefused, Unavailable
 from postgate.http.connection import Connection, Stage
 from postgate.http.refusals import refusal
 from postgate.http.requests import Limits, Reader, Request
 from postgate.http.responses import CONTINUE, Response
-from postgate.http.terms import Terms
-from postgate.http.threads import Threads
+from postgate.http.terms import NoSlot, Terms
+from postgate.http.threads import QueueFull, Threads
 from postgate.observe.log import log_failure
 
 log = logging.getLogger("postgate")
@@ -46,6 +47,8 @@ MAX_LARGE_BODIES = 16
 # A request whose client has gone is not run if it has waited for a thread for longer than this. Before that, a client
 # may have closed one direction only, because it has no more requests.
 PATIENCE_S = 0.1
+# With requests that wait for a slot, so often it is looked whether there is one.
+LOOK_AGAIN_S = 0.02
 # So often the deadlines are looked at.
 TICK_S = 1.0
 
@@ -84,12 +87,13 @@ class Loop:
             environment: what the environment of every request has, besides what PEP 3333 asks for.
         """
         self._application = application
-        self._threads = Threads(threads, self._serve)
         self._most_connections = most_connections
         self._keep_alive_s = keep_alive_s
         self._limits = limits or Limits()
         self._terms = terms or Terms()
         self._deadlines = self._terms.deadlines
+        self._slots = self._terms.slots
+        self._threads = Threads(threads, self._serve, self._slots, self._terms.most_waiting)
         self._environment = {
             "SCRIPT_NAME": "",
             "wsgi.version": (1, 0),
@@ -163,6 +167,10 @@ class Loop:
     # What happens on the sockets.
 
     def _turn(self, most_s: float = TICK_S) -> None:
+        if self._threads.has_waiting:
+            # Another worker may have given back what they wait for.
+            self._threads.look_again()
+            most_s = min(most_s, LOOK_AGAIN_S)
         events = self._epoll.poll(0 if self._again else most_s)
         again, self._again = self._again, []
         for descriptor, event in events:
@@ -291,10 +299,23 @@ class Loop:
         connection.deadline = float("inf")
         connection.since = monotonic()
         connection.running = True
+        request = connection.request
         if is_immediate:
             self._serve(connection)
-        else:
+            return
+        connection.owner = self._terms.owner(request.environ) if request is not None and self._slots else None
+        try:
             self._threads.submit(connection)
+        except QueueFull:
+            self._turn_away(connection)
+
+    def _turn_away(self, connection: Connection) -> None:
+        """Answer a request that does not run; the connection goes on."""
+        if connection.owner is None or self._slots is None or self._slots.has_room(connection.owner):
+            connection.refusal = Unavailable("the service is busy")
+        else:
+            connection.refusal = RateLimited("too many statements of this database are under way")
+        self._serve(connection)
 
     def _send_rest(self, connection: Connection, unsent: memoryview) -> None:
         sent = connection.send_rest(unsent)
@@ -342,12 +363,21 @@ class Loop:
 
     def _end_the_late(self, now: float) -> None:
         for connection in list(self._connections.values()):
-            if now < connection.deadline or connection.running:
+            if connection.running:
+                self._end_the_wait(connection, now - connection.since)
+            elif now < connection.deadline:
                 continue
-            if connection.stage in (Stage.HEAD, Stage.BODY):
+            elif connection.stage in (Stage.HEAD, Stage.BODY):
                 self._refuse(connection, RequestRefused(408, "the rest of the request did not come in time"))
             else:
                 self._close(connection)
+
+    def _end_the_wait(self, connection: Connection, waited_s: float) -> None:
+        if waited_s > self._terms.wait_s and self._threads.withdraw(connection):
+            self._turn_away(connection)
+        elif connection.left and waited_s > PATIENCE_S and self._threads.withdraw(connection):
+            connection.running = False
+            self._close(connection)
 
     def _make_room(self) -> bool:
         """End some connections for new clients, of those that need theirs least; whether there were any."""
@@ -381,10 +411,13 @@ class Loop:
 
     # In a thread.
 
-    def _serve(self, connection: Connection) -> None:
-        """Run a request, or go on sending its answer, and give the connection back to the loop."""
+    def _serve(self, connection: Connection) -> bool:
+        """Run a request, or go on sending its answer, and give the connection back to the loop; false where the request
+        has to wait for a slot."""
         try:
             self._answer(connection)
+        except NoSlot:
+            return False
         except Exception as error:
             if not isinstance(error, OSError):
                 log_failure(error)
@@ -400,6 +433,7 @@ class Loop:
         if goes_on or connection.unread:
             self._posted.append(connection)
             self.wake()
+        return True
 
     def _answer(self, connection: Connection) -> None:
         """Send as much of the answer as the client takes at once."""
@@ -409,27 +443,47 @@ class Loop:
                 # The client has gone while its request waited for a thread.
                 connection.ended = True
                 return
-            connection.response = Response(request)
-            connection.outgoing = connection.response.blocks(self._run(request, connection.response))
+            response = Response(request)
+            try:
+                pieces = self._run(connection, request, response)
+            except NoSlot:
+                # When it runs again it has one.
+                del request.environ["postgate.join"]
+                connection.request = request
+                raise
+            connection.response, connection.outgoing = response, response.blocks(pieces)
         for block in connection.outgoing or ():
             if not connection.send(block):
                 return
-        response, connection.response, connection.outgoing = connection.response, None, None
-        if response is not None:
-            connection.ended = not response.keep_alive
+        done, connection.response, connection.outgoing = connection.response, None, None
+        if done is not None:
+            connection.ended = not done.keep_alive
             if self._observer is not None:
-                self._observer.ends(response.request, response)
+                self._observer.ends(done.request, done)
 
-    def _run(self, request: Request, response: Response) -> Iterable[bytes]:
-        if self._observer is not None:
-            self._observer.begins(request)
+    def _run(self, connection: Connection, request: Request, response: Response) -> Iterable[bytes]:
+        refusal, connection.refusal = connection.refusal, None
+        if not request.began:
+            request.began = monotonic()
+            if self._observer is not None:
+                self._observer.begins(request)
+        if self._slots is not None and connection.owner is None:
+            request.environ["postgate.join"] = partial(self._join, connection)
         try:
-            pieces = self._application(request.environ, response.start_response)
+            if refusal is None:
+                pieces = self._application(request.environ, response.start_response)
+            else:
+                pieces = _tell(refusal, response)
         except Exception as error:
             log_failure(error)
             return _tell(InternalError(), response)
         response.keep_alive = request.keep_alive and not self._stopping
         return pieces
+
+    def _join(self, connection: Connection, owner: Any) -> None:
+        connection.owner = owner
+        if self._slots is not None and not self._slots.take(owner):
+            raise NoSlot
 
 
 def _tell(error: PostgateError, response: Response) -> list[bytes]:

@@ -1,57 +1,143 @@
-"""Few threads for the requests of a worker, of which the one that ran last is woken first."""
+"""Few threads for the requests of a worker: the one that ran last is woken first, and nobody has them all."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-T = TypeVar("T")
+from postgate.http.terms import Slots
+
+
+class Job(Protocol):
+    """What is run.
+
+    Attributes:
+        owner: whose slot it takes; None where nobody knows yet. It changes only while the job runs.
+    """
+
+    owner: Any
+
+
+T = TypeVar("T", bound=Job)
+
+
+class QueueFull(Exception):
+    """As many of the owner's wait already as may."""
 
 
 class Threads(Generic[T]):
-    """Runs what is submitted, in the order of its coming, at most so many at once.
+    """Runs what is submitted, at most so many at once: of each owner in the order of its coming, and of several that
+    wait in turns.
 
     A thread that sleeps for long finds nothing of its own in the processor's caches, and threads that are awake take
     the interpreter from each other: so as few as possible are, and they are always the same ones.
     """
 
-    def __init__(self, most: int, run: Callable[[T], None]) -> None:
+    def __init__(self, most: int, run: Callable[[T], bool], slots: Slots | None = None, most_waiting: int = 64) -> None:
         """
         Args:
-            run: does what was submitted; it raises nothing.
+            run: does what was submitted, and raises nothing; false where the job has found its owner, who has no slot
+                for it, so that it must be run again from its beginning.
+            most_waiting: of each owner.
         """
         self._most = most
         self._run = run
+        self._slots = slots
+        self._most_waiting = most_waiting
         self._lock = threading.Lock()
-        self._waiting: deque[T] = deque()
+        # Whose turn it is comes first.
+        self._waiting: dict[Any, deque[T]] = {}
         self._asleep: list[_Sleeper[T]] = []
         self._started = 0
 
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self._waiting)
+
     def submit(self, job: T) -> None:
+        """
+        Raises:
+            QueueFull: the job is not taken.
+        """
         with self._lock:
-            if not self._asleep and self._started == self._most:
-                self._waiting.append(job)
+            is_free = bool(self._asleep) or self._started < self._most
+            if not is_free or job.owner in self._waiting or not self._may_run(job.owner):
+                self._wait(job)
                 return
-            sleeper = self._asleep.pop() if self._asleep else None
-            self._started += sleeper is None
+            sleeper = self._next_sleeper()
+        self._start(sleeper, job)
+
+    def withdraw(self, job: T) -> bool:
+        """Take a job back, unless it runs already."""
+        with self._lock:
+            queue = self._waiting.get(job.owner)
+            if queue is None or job not in queue:
+                return False
+            queue.remove(job)
+            if not queue:
+                del self._waiting[job.owner]
+            return True
+
+    def look_again(self) -> None:
+        """Run what waits, as far as slots have become free that nobody here has given back."""
+        while True:
+            with self._lock:
+                if not self._asleep and self._started == self._most:
+                    return
+                job = self._next()
+                if job is None:
+                    return
+                sleeper = self._next_sleeper()
+            self._start(sleeper, job)
+
+    def _work(self, job: T) -> None:
+        sleeper: _Sleeper[T] = _Sleeper()
+        while True:
+            # It may find its owner while it runs, and has a slot from then on.
+            is_done = self._run(job)
+            with self._lock:
+                if not is_done:
+                    self._wait(job, refuse=False)
+                elif job.owner is not None and self._slots is not None:
+                    self._slots.give(job.owner)
+                following = self._next() if self._waiting else None
+                if following is None:
+                    self._asleep.append(sleeper)
+            job = sleeper.sleep() if following is None else following
+
+    def _wait(self, job: T, refuse: bool = True) -> None:
+        queue = self._waiting.setdefault(job.owner, deque())
+        if refuse and job.owner is not None and len(queue) >= self._most_waiting:
+            raise QueueFull
+        queue.append(job)
+
+    def _next(self) -> T | None:
+        for owner, queue in self._waiting.items():
+            if self._may_run(owner):
+                job = queue.popleft()
+                del self._waiting[owner]
+                if queue:
+                    self._waiting[owner] = queue
+                return job
+        return None
+
+    def _may_run(self, owner: Any) -> bool:
+        return owner is None or self._slots is None or self._slots.take(owner)
+
+    def _next_sleeper(self) -> _Sleeper[T] | None:
+        if self._asleep:
+            return self._asleep.pop()
+        self._started += 1
+        return None
+
+    def _start(self, sleeper: _Sleeper[T] | None, job: T) -> None:
         if sleeper is not None:
             sleeper.wake(job)
             return
         # A daemon: a worker that has waited for its time ends, though a statement goes on.
         threading.Thread(target=self._work, args=[job], name="postgate-request", daemon=True).start()
-
-    def _work(self, job: T) -> None:
-        sleeper: _Sleeper[T] = _Sleeper()
-        while True:
-            self._run(job)
-            with self._lock:
-                if self._waiting:
-                    job = self._waiting.popleft()
-                    continue
-                self._asleep.append(sleeper)
-            job = sleeper.sleep()
 
 
 class _Sleeper(Generic[T]):

@@ -76,7 +76,6 @@ class Worker(Base):  # type: ignore[misc]
                 self.log.info("the worker has had its %d requests and makes place for a new one", self.max_requests)
                 self.alive = False
                 self._wake()
-        request.began = monotonic()
         self._pre_request(self, request)
 
     def _ends(self, request: Request, response: Response) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -30,6 +30,9 @@ class DatabaseRecord(Base):
         CheckConstraint("work_mem_kb >= 64", name="valid_work_mem"),
         CheckConstraint("temp_file_limit_kb >= 0", name="valid_temp_file_limit"),
         CheckConstraint("max_objects >= 0", name="valid_max_objects"),
+        CheckConstraint("max_concurrency > 0", name="valid_max_concurrency"),
+        CheckConstraint("statements_per_second > 0", name="valid_statements_per_second"),
+        CheckConstraint("bytes_per_minute > 0", name="valid_bytes_per_minute"),
         UniqueConstraint("schema_name", name="unique_schema"),
     )
 
@@ -45,6 +48,9 @@ class DatabaseRecord(Base):
     work_mem_kb: Mapped[int] = mapped_column(server_default=text("16384"))
     temp_file_limit_kb: Mapped[int] = mapped_column(server_default=text("1048576"))
     max_objects: Mapped[int] = mapped_column(server_default=text("10000"))
+    max_concurrency: Mapped[int | None]
+    statements_per_second: Mapped[int | None]
+    bytes_per_minute: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class TokenRecord(Base):

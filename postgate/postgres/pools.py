@@ -45,13 +45,19 @@ class Pool:
         self._going_on: list[Connection] = []
         self._open = 0
         self._opening = 0
+        # Taken for tenants' statements, by who has them or is about to open them.
+        self._lent = 0
         self._used_at = time.monotonic()
         self._failure: psycopg.Error | None = None
         self._failed_at = 0.0
         self._is_closed = False
 
-    def take(self) -> Connection:
+    def take(self, is_own: bool = False) -> Connection:
         """A connection that was alive a moment ago.
+
+        Args:
+            is_own: for a question of the gateway itself, which waits for no tenant's statement: there is one connection
+                more than those have. `give_back` has to be told the same.
 
         Raises:
             Unavailable: there is none within the time, or the server cannot be reached.
@@ -60,16 +66,22 @@ class Pool:
         deadline = time.monotonic() + self._config.pool_timeout_s
         while True:
             with self._changed:
-                connection = self._wait_for_idle(deadline)
-            if connection is None:
-                connection = self._open_one()
-            elif not _is_alive(connection):
-                self._discard(connection)
-                connection = None
+                connection = self._wait_for_idle(deadline, is_own)
+                self._lent += not is_own
+            try:
+                if connection is None:
+                    connection = self._open_one()
+                elif not _is_alive(connection):
+                    self._discard(connection)
+                    connection = None
+            except PostgateError:
+                self._end_loan(is_own)
+                raise
             if connection is not None:
                 return connection
+            self._end_loan(is_own)
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection, is_own: bool = False) -> None:
         """Keep the connection for the next one who asks, unless nobody else may have it."""
         now = time.monotonic()
         if _is_reusable(connection, now):
@@ -77,9 +89,23 @@ class Pool:
                 if not self._is_closed:
                     connection.used_at = self._used_at = now
                     self._idle.append(connection)
-                    self._changed.notify()
+                    self._note_return(is_own)
                     return
         self._discard(connection)
+        self._end_loan(is_own)
+
+    def _end_loan(self, is_own: bool) -> None:
+        with self._changed:
+            self._note_return(is_own)
+
+    def _note_return(self, is_own: bool) -> None:
+        """The caller holds the lock."""
+        if is_own:
+            # Whoever is woken first might wait for a tenant's place, which has not become free.
+            self._changed.notify_all()
+        else:
+            self._lent -= 1
+            self._changed.notify()
 
     def close_idle(self) -> bool:
         """Close the connections that nobody has used for a while, and those whose backend has gone on and ended.
@@ -111,17 +137,18 @@ class Pool:
         for connection in idle:
             connection.close()
 
-    def _wait_for_idle(self, deadline: float) -> Connection | None:
+    def _wait_for_idle(self, deadline: float, is_own: bool) -> Connection | None:
         """An idle connection, or None when the caller is to open one; the caller holds the lock."""
         while True:
             self._used_at = now = time.monotonic()
-            if self._idle:
+            may_have_one = is_own or self._lent < self._config.pool_size
+            if self._idle and may_have_one:
                 return self._idle.pop()
             has_just_failed = self._failure is not None and now - self._failed_at < FAIL_FAST_S
             if self._failure is not None and self._open == self._opening and (self._opening or has_just_failed):
                 # While the server is down, one request at a time finds out whether it still is.
                 raise self._refusal()
-            if self._open < self._config.pool_size and not has_just_failed:
+            if self._open < self._config.pool_size + is_own and may_have_one and not has_just_failed:
                 self._open += 1
                 self._opening += 1
                 return None
@@ -193,18 +220,21 @@ class Pools:
         self.shared = Backend(SHARED, config.conninfo or "")
 
     @contextmanager
-    def connection(self, backend: Backend) -> Iterator[Connection]:
+    def connection(self, backend: Backend, is_own: bool = False) -> Iterator[Connection]:
         """A connection of the backend; one that the body closed, or left in a transaction, is not used again.
+
+        Args:
+            is_own: as of `Pool.take`.
 
         Raises:
             Unavailable, DatabaseNotFound: as `Pool.take`.
         """
         pool = self._pool(backend)
-        connection = pool.take()
+        connection = pool.take(is_own)
         try:
             yield connection
         finally:
-            pool.give_back(connection)
+            pool.give_back(connection, is_own)
 
     def query(self, backend: Backend, command: Command, limit_ms: int) -> list[Row]:
         """Run one command that only reads, and return its rows.
@@ -213,7 +243,10 @@ class Pools:
             CommandRefused, ConnectionLost: as `Pipeline.query`.
             Unavailable, DatabaseNotFound: as `connection`.
         """
-        with self.connection(backend) as connection, Pipeline(connection, limit_ms, repeatable=True) as pipeline:
+        with (
+            self.connection(backend, is_own=True) as connection,
+            Pipeline(connection, limit_ms, repeatable=True) as pipeline,
+        ):
             return pipeline.query(command)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import itertools
 import logging
 import os
 import resource
@@ -17,6 +18,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from postgate import embedded
+from postgate.access.slots import Counts
 from postgate.app import create_app
 from postgate.config import Config, ConfigError
 from postgate.metadata import migrate, trial
@@ -53,7 +55,6 @@ def settings(config: Config) -> dict[str, Any]:
         "graceful_timeout": config.statement_timeout_ms // 1000 + 5,
         "loglevel": config.log_level,
         **_at_forks(config),
-        "post_worker_init": _settle_worker,
         "control_socket_disable": True,
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
     }
@@ -86,19 +87,30 @@ def hooks() -> dict[str, Callable[[Any], None]]:
     return {"on_starting": on_starting, "when_ready": when_ready, "on_exit": on_exit}
 
 
-def _at_forks(config: Config) -> dict[str, Callable[[Any, Any], None]]:
+def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
     # Other systems than Linux choose for themselves.
-    if not config.pin_workers or not hasattr(os, "sched_setaffinity"):
-        return {"post_fork": _boot_worker}
+    is_pinned = config.pin_workers and hasattr(os, "sched_setaffinity")
+    counts = Counts(config.workers)
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
-        processors.choose(arbiter, worker, config.port)
+        taken = {getattr(other, "row", None) for other in arbiter.WORKERS.values()}
+        worker.row = next(row for row in itertools.count() if row not in taken)
+        if is_pinned:
+            processors.choose(arbiter, worker, config.port)
 
-    def post_fork(arbiter: Any, worker: Any) -> None:
-        _boot_worker(arbiter, worker)
-        processors.keep(worker)
+    def post_fork(_arbiter: Any, worker: Any) -> None:
+        signals.die_of_signals()
+        if is_pinned:
+            processors.keep(worker)
 
-    return {"pre_fork": pre_fork, "post_fork": post_fork}
+    def post_worker_init(worker: Any) -> None:
+        _settle_worker(worker)
+        # With another application than ours, or a worker more than there are rows, nobody counts.
+        service = getattr(worker.wsgi, "extensions", {}).get("postgate")
+        if service is not None and config.workers > 1 and worker.row < config.workers:
+            service.slots.count_with_others(counts, worker.row)
+
+    return {"pre_fork": pre_fork, "post_fork": post_fork, "post_worker_init": post_worker_init}
 
 
 def settle_interpreter() -> None:
@@ -131,10 +143,6 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 def _when_ready(hint: str) -> None:
     signals.stop_gracefully_on_interrupt()
     _report(hint)
-
-
-def _boot_worker(_arbiter: object, _worker: object) -> None:
-    signals.die_of_signals()
 
 
 def _settle_worker(worker: Any) -> None:

@@ -131,15 +131,20 @@ def test_ended_connections_are_not_seen(service: Service) -> None:
 def test_a_full_pool_is_unavailable_after_its_time(conninfo: str) -> None:
     with a_service(conninfo, pool_size=1, pool_timeout_s=0.3) as service, psycopg.connect(conninfo) as other:
         service.execute("CREATE TABLE t (a int)")
+        tenant = service.tenant()
         service.query("SELECT 1")
         other.execute("LOCK TABLE t")
         waiting = threading.Thread(target=lambda: service.query("SELECT * FROM t"))
         waiting.start()
         try:
             started = time.monotonic()
-            answer = until(lambda: service.query("SELECT 1"), lambda answer: answer.status != 200, 2)
+            answer = until(
+                lambda: service.query("SELECT 1", token=tenant.token), lambda answer: answer.status != 200, 2
+            )
             assert_unavailable(answer)
             assert time.monotonic() - started < 2
+            # The look-up of a token waits for nobody's statement.
+            assert service.query("SELECT 1", token="pg_" + "0" * 64).status == 401
         finally:
             other.rollback()
             waiting.join()
