@@ -45,7 +45,7 @@ SETTINGS = (
         "worker processes; when unset one for each CPU, or every second one beside a PostgreSQL; at most 8",
     ),
     Setting("POSTGATE_PIN_WORKERS", "true", "keep each worker on one CPU, where its threads take turns most cheaply"),
-    Setting("POSTGATE_THREADS", "16", "requests that a worker serves at once"),
+    Setting("POSTGATE_THREADS", "32", "requests that a worker serves at once"),
     Setting("POSTGATE_CONNECTIONS", "4000", "clients that a worker keeps connected; beyond it an idle one makes room"),
     Setting("POSTGATE_HEADER_TIMEOUT", "10", "seconds for a client to send the header of a request"),
     Setting("POSTGATE_BODY_TIMEOUT", "30", "seconds for it to send the body, and one more for each 4 KB of it"),
@@ -61,7 +61,11 @@ SETTINGS = (
     Setting("POSTGATE_MAX_NESTING", "256", "levels of parentheses, calls and queries in a statement; a call counts 2"),
     Setting("POSTGATE_MAX_BATCH", "1000", "the most statements of a batch"),
     Setting("POSTGATE_STATEMENT_TIMEOUT", "30", "seconds after which PostgreSQL cancels a statement"),
-    Setting("POSTGATE_POOL_SIZE", "8", "the most connections of a worker to one backend"),
+    Setting(
+        "POSTGATE_POOL_SIZE",
+        "",
+        "the most connections of a worker to one backend; when unset 16, and 80 of all workers",
+    ),
     Setting("POSTGATE_POOL_TIMEOUT", "5", "seconds to wait for a connection before 503, or for a turn before 429"),
     Setting("POSTGATE_POOL_IDLE", "60", "seconds after which unused connections are closed"),
     Setting(
@@ -79,6 +83,8 @@ SETTINGS = (
 )
 
 MEGABYTE = 1024 * 1024
+# Connections of all workers to one backend, where nobody says otherwise: PostgreSQL takes a hundred by default.
+ALL_CONNECTIONS = 80
 # More statements than any machine runs at once.
 MOST_AT_ONCE = 60_000
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
@@ -98,7 +104,7 @@ class Config:
     port: int = 3000
     workers: int = 2
     pin_workers: bool = True
-    threads: int = 16
+    threads: int = 32
     connections: int = 4000
     header_timeout_s: float = 10.0
     body_timeout_s: float = 30.0
@@ -110,7 +116,7 @@ class Config:
     max_nesting: int = 256
     max_batch: int = 1000
     statement_timeout_ms: int = 30_000
-    pool_size: int = 8
+    pool_size: int = 16
     pool_timeout_s: float = 5.0
     pool_idle_s: float = 60.0
     max_concurrency: int = MOST_AT_ONCE
@@ -129,13 +135,14 @@ class Config:
         """
         values = _Values(environ)
         conninfo = values.conninfo()
+        workers = values.whole("POSTGATE_WORKERS", 1, 512, default=_workers(conninfo))
         return cls(
             conninfo=conninfo,
             data_dir=Path(values.text("POSTGATE_DATA_DIR")),
             embedded_memory_bytes=values.megabytes("POSTGATE_EMBEDDED_MEMORY_MB", 512, 16_777_216),
             host=values.text("POSTGATE_HOST"),
             port=values.whole("POSTGATE_PORT", 0, 65535),
-            workers=values.whole("POSTGATE_WORKERS", 1, 512, default=_workers(conninfo)),
+            workers=workers,
             pin_workers=values.switch("POSTGATE_PIN_WORKERS"),
             threads=values.whole("POSTGATE_THREADS", 1, 1024),
             connections=values.whole("POSTGATE_CONNECTIONS", 16, 1_000_000),
@@ -149,7 +156,7 @@ class Config:
             max_nesting=values.whole("POSTGATE_MAX_NESTING", 16, 256),
             max_batch=values.whole("POSTGATE_MAX_BATCH", 1, 100_000),
             statement_timeout_ms=int(values.number("POSTGATE_STATEMENT_TIMEOUT", 0.001, 86_400) * 1000),
-            pool_size=values.whole("POSTGATE_POOL_SIZE", 1, 1024),
+            pool_size=values.whole("POSTGATE_POOL_SIZE", 1, 1024, default=max(4, min(16, ALL_CONNECTIONS // workers))),
             pool_timeout_s=values.number("POSTGATE_POOL_TIMEOUT", 0.1, 3600),
             pool_idle_s=values.number("POSTGATE_POOL_IDLE", 1, 86_400),
             max_concurrency=values.whole("POSTGATE_DATABASE_CONCURRENCY", 1, MOST_AT_ONCE, default=MOST_AT_ONCE),

@@ -127,3 +127,9 @@ def test_beside_postgresql_there_are_half_as_many_workers(
     assert Config.from_env({"DATABASE_URL": conninfo, "POSTGATE_WORKERS": "5"}).workers == 5
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
     assert Config.from_env({"DATABASE_URL": conninfo}).workers == 1
+
+
+@pytest.mark.parametrize(("workers", "size"), [("1", 16), ("5", 16), ("8", 10), ("64", 4)])
+def test_all_workers_together_leave_postgresql_connections_for_others(workers: str, size: int) -> None:
+    assert Config.from_env({"POSTGATE_WORKERS": workers}).pool_size == size
+    assert Config.from_env({"POSTGATE_WORKERS": workers, "POSTGATE_POOL_SIZE": "30"}).pool_size == 30

@@ -119,7 +119,7 @@ class Loop:
         self._epoll = select.epoll()
         self._accepting = False
         self._stopping = False
-        self._next_tick = 0.0
+        self._next_look = self._next_tick = 0.0
 
     def run(self, is_wanted: Callable[[], bool], grace_s: float = 30.0) -> None:
         """Serve as long as it is wanted, which is asked at least once in TICK_S and after each `wake`.
@@ -168,8 +168,6 @@ class Loop:
 
     def _turn(self, most_s: float = TICK_S) -> None:
         if self._threads.has_waiting:
-            # Another worker may have given back what they wait for.
-            self._threads.look_again()
             most_s = min(most_s, LOOK_AGAIN_S)
         events = self._epoll.poll(0 if self._again else most_s)
         again, self._again = self._again, []
@@ -188,6 +186,10 @@ class Loop:
         while self._posted:
             self._attend(self._posted.popleft())
         now = monotonic()
+        if now >= self._next_look and self._threads.has_waiting:
+            # Another worker may have given back what they wait for.
+            self._next_look = now + LOOK_AGAIN_S
+            self._threads.look_again()
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
             self._end_the_late(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import random
 import socket
 import threading
 import time
@@ -116,11 +117,12 @@ def _asking(service: Service, token: str, clients: int, sql: str) -> Iterator[Co
             try:
                 status, answer = client.query(sql)
                 answers[f"{status} {answer.get('code', '')}"] += 1
-                # As clients do that heed Retry-After, only sooner.
-                time.sleep(0.0 if status == 200 else 0.5)
             except (OSError, http.client.HTTPException) as error:
+                status = 0
                 answers[type(error).__name__] += 1
-                time.sleep(0.5)
+            if status != 200:
+                # As Retry-After says, and not all at the same moment.
+                time.sleep(random.uniform(0.5, 1.5))  # noqa: S311
 
     with _running([ask] * clients, stop):
         yield answers

@@ -49,7 +49,7 @@ def until_so_many_wait(service: Service, count: int) -> None:
 
 
 def test_a_tenant_whose_statements_wait_does_not_hold_up_the_others(conninfo: str) -> None:
-    with a_service(conninfo, database_queue=10) as service:
+    with a_service(conninfo, pool_size=8, database_queue=10) as service:
         greedy, other = service.tenant(), service.tenant()
         with waiting_statements(service, greedy, 30) as statuses:
             until_so_many_wait(service, 4)
@@ -70,7 +70,7 @@ def test_a_tenant_whose_statements_wait_does_not_hold_up_the_others(conninfo: st
 
 
 def test_a_request_waits_for_its_turn_for_so_long_and_no_longer(conninfo: str) -> None:
-    with a_service(conninfo, pool_timeout_s=1) as service:
+    with a_service(conninfo, pool_size=8, pool_timeout_s=1) as service:
         tenant = service.tenant()
         with waiting_statements(service, tenant, 6) as statuses:
             until_so_many_wait(service, 4)
