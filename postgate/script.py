@@ -10,7 +10,7 @@ from typing import NamedTuple
 from postgate.errors import PostgateError
 from postgate.executor.job import Characteristics, Request, Statement
 from postgate.results import Format
-from postgate.service import Service
+from postgate.service import Caller, Service
 from postgate.validator import TextLimits
 from postgate.validator.reading.lexer import LexError, Token, read
 
@@ -116,7 +116,7 @@ def run(
             on_result=lambda count, before=done: progress(before + count),  # type: ignore[misc]
         )
         try:
-            yield service.run(token_hash, lambda request=request: request)  # type: ignore[misc]
+            yield service.run(Caller(token_hash), lambda request=request: request)  # type: ignore[misc]
         except PostgateError as error:
             raise _failure(error, batch, number) from error
         done += len(batch.pieces)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from postgate.access.registry import Access, Registry
 from postgate.access.slots import Owner, Slots
@@ -16,6 +17,20 @@ from postgate.executor.job import Request, Step
 from postgate.postgres.pools import Pools
 from postgate.results.rows import Rows
 from postgate.validator import Facts, Refusal, TextLimits, Validator
+
+
+class Caller(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        token_hash: the SHA-256 of the token, in hexadecimal.
+        client: the descriptor of the socket on which somebody waits for the answer, if that is known.
+        join: waits for a slot of the database; None where the request has one, or nobody counts them.
+    """
+
+    token_hash: str
+    client: int | None = None
+    join: Callable[[Owner], None] | None = None
 
 
 class Service:
@@ -36,16 +51,12 @@ class Service:
         self.usage.close()
         self.pools.close()
 
-    def run(
-        self, token_hash: str, read_request: Callable[[], Request], join: Callable[[Owner], None] | None = None
-    ) -> list[bytes]:
+    def run(self, caller: Caller, read_request: Callable[[], Request]) -> list[bytes]:
         """Judge a request and run it, by what the database says of the token at that moment.
 
         Args:
-            token_hash: the SHA-256 of the token, in hexadecimal.
             read_request: reads the body; called once, when the token is known to open something: nobody else may keep
                 us busy with megabytes.
-            join: waits for a slot of the database; None where the request has one, or nobody counts them.
 
         Returns:
             The body of the answer, in pieces.
@@ -54,10 +65,11 @@ class Service:
             PostgateError: what the client is told.
         """
         request: Request | None = None
+        join = caller.join
         attempt = Attempt(until=time.monotonic() + self.config.statement_timeout_ms / 1000)
         while True:
             try:
-                access = self._access(token_hash, attempt)
+                access = self._access(caller.token_hash, attempt)
                 if join is not None:
                     join(access.owner)
                     join = None
@@ -66,7 +78,7 @@ class Service:
                     request = read_request()
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                 steps = self._judge(request, outcomes, access)
-                results = self.executor.run(access, request, steps, attempt)
+                results = self.executor.run(access, request, steps, attempt, caller.client)
                 return _joined(results) if request.is_batch else results[0].chunks
             except FAILURES as failure:
                 attempt = attempt.after(failure)

@@ -19,7 +19,7 @@ T = TypeVar("T")
 _ISOLATION = {
     level: level.upper() for level in ("serializable", "repeatable read", "read committed", "read uncommitted")
 }
-_OPTIONS = {"isolation", "read_only", "deferrable", "dry_run", "row_mode", "fields", "numbers"}
+_OPTIONS = {"isolation", "read_only", "deferrable", "dry_run", "row_mode", "fields", "numbers", "detached"}
 _ROW_MODES = {"object": False, "array": True}
 _NUMBERS = {"number": SCALARS, "string": NUMBERS_AS_STRINGS}
 MAX_PARAMETERS = 65_535
@@ -58,7 +58,8 @@ def request(members: dict[str, Any], max_batch: int) -> Request:
     isolation = _choice(members, "isolation", _ISOLATION, "")
     switches = [_switch(members, key) for key in ("read_only", "deferrable", "dry_run")]
     characteristics = Characteristics.of(isolation, *switches)
-    return Request(texts, _new_format(members), is_batch, characteristics)
+    is_detached = _switch(members, "detached")
+    return Request(texts, _new_format(members), is_batch, characteristics, is_detached=is_detached)
 
 
 def statements(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement, ...]:

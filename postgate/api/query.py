@@ -19,7 +19,7 @@ from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.executor.job import Request
 from postgate.http.refusals import HEADERS
 from postgate.results.rows import LARGE
-from postgate.service import Service
+from postgate.service import Caller, Service
 
 # A body that is too large is read to its end up to so many times the limit; then the connection is cut.
 MAX_DISCARDED = 4
@@ -56,7 +56,8 @@ class QueryEndpoint:
             return body.request(members, config.max_batch)
 
         try:
-            pieces = self._service.run(token_hash(environ), read_request, environ.get("postgate.join"))
+            caller = Caller(token_hash(environ), environ.get("postgate.client"), environ.get("postgate.join"))
+            pieces = self._service.run(caller, read_request)
         except Exception as error:
             status, headers, envelope = answers.refusal(error, is_neon)
             start_response(status, headers)

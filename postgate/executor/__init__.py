@@ -67,14 +67,19 @@ class Executor:
         self._types: Remembered[tuple[StatementKey, tuple[int, ...]], list[Type | None]] = Remembered(_MAX_STATEMENTS)
         self._untyped: Remembered[StatementKey, frozenset[int]] = Remembered(_MAX_STATEMENTS)
 
-    def run(self, access: Access, request: Request, steps: Sequence[Step], attempt: Attempt) -> list[Rows]:
+    def run(
+        self, access: Access, request: Request, steps: Sequence[Step], attempt: Attempt, client: int | None
+    ) -> list[Rows]:
         """The result of each statement; the transaction has ended.
+
+        Args:
+            client: as of a Job, if the request is not detached.
 
         Raises:
             ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told.
             PostgateError: anything else that goes wrong.
         """
-        job = self._job(access, request, steps)
+        job = self._job(access, request, steps, client)
         commands = self._prepare(job, attempt)
         if self._shares.going_on:
             self._shares.require(access.database_id)
@@ -89,12 +94,13 @@ class Executor:
             self._remember_untyped(job, attempt)
         return results
 
-    def _job(self, access: Access, request: Request, steps: Sequence[Step]) -> Job:
+    def _job(self, access: Access, request: Request, steps: Sequence[Step], client: int | None) -> Job:
         prologue = self._prologue(access, steps[0].facts.defines if steps else "")
         repeatable = request.characteristics.dry_run or not any(
             step.facts.writes or step.facts.own_functions for step in steps
         )
-        return Job(access, access.dedicated or self._pools.shared, prologue, request, steps, repeatable)
+        backend = access.dedicated or self._pools.shared
+        return Job(access, backend, prologue, request, steps, repeatable, None if request.is_detached else client)
 
     def _prologue(self, access: Access, defines: str) -> Prologue:
         key = (access.token_hash, access.version, defines)
@@ -142,7 +148,7 @@ class Executor:
         def command_in_place(number: int, describe: Describe) -> Command:
             return self._command(job, number, attempt, describe)
 
-        with Pipeline(connection, job.prologue.limit_ms, job.repeatable, self._max_bytes) as pipeline:
+        with Pipeline(connection, job.prologue.limit_ms, job.repeatable, self._max_bytes, job.client) as pipeline:
             Conversation(connection, pipeline, job, attempt, results, prologue_again, command_in_place).run(commands)
         return results
 

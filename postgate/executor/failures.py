@@ -7,9 +7,17 @@ from functools import partial
 
 from psycopg import errors
 
-from postgate.errors import DatabaseError, DatabaseNotFound, PostgateError, Timeout, Unauthorized, Unavailable
+from postgate.errors import (
+    DatabaseError,
+    DatabaseNotFound,
+    PostgateError,
+    RequestRefused,
+    Timeout,
+    Unauthorized,
+    Unavailable,
+)
 from postgate.executor.prologue import NO_DATABASE, NO_ROLES, NO_TOKEN, STALE_LOOK_UP
-from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
+from postgate.postgres.errors import Cancelled, CommandRefused, ConnectionLost, ServerError
 
 # What the refusal of a command of our own means for the tenant.
 _REFUSALS: Mapping[str | None, Callable[[], PostgateError]] = {
@@ -17,6 +25,7 @@ _REFUSALS: Mapping[str | None, Callable[[], PostgateError]] = {
     NO_DATABASE: DatabaseNotFound,
     STALE_LOOK_UP: partial(Unavailable, "the token is being changed"),
     NO_ROLES: partial(Unavailable, "the roles of the database are missing: run postgate migrate"),
+    errors.QueryCanceled.sqlstate: partial(Unavailable, "somebody has cancelled what was under way in the database"),
     errors.InsufficientPrivilege.sqlstate: partial(
         Unavailable, "the login of the database may not do what postgate needs: run postgate doctor"
     ),
@@ -48,8 +57,11 @@ def _told(failure: Exception) -> Exception:
         return Unavailable("the connection to the database was lost", outcome)
     if not isinstance(failure, ServerError):
         return failure
-    if failure.sqlstate == errors.QueryCanceled.sqlstate:
+    if failure.cancelled is Cancelled.TIME_IS_UP:
         return Timeout(failure.limit_ms)
+    if failure.cancelled is Cancelled.CLIENT_LEFT:
+        # Whoever has closed one direction only reads it.
+        return RequestRefused(400, "the client has closed the connection, so its statement was cancelled")
     if not isinstance(failure, CommandRefused):
         retryable = {"retryable": True} if failure.sqlstate in _RETRYABLE else {}
         return DatabaseError(failure.message, failure.fields | retryable, failure.diagnostics)

@@ -62,6 +62,7 @@ class Request:
         new_format: makes the format of one statement's result.
         is_batch: the answer is a list of results, and an error tells which statement it is of.
         on_result: takes how many statements have run, each time that one has.
+        is_detached: it goes on when the client has gone.
     """
 
     statements: tuple[Statement, ...]
@@ -69,6 +70,7 @@ class Request:
     is_batch: bool = False
     characteristics: Characteristics = Characteristics()
     on_result: Callable[[int], None] | None = None
+    is_detached: bool = False
 
     def index(self, number: int | None) -> int | None:
         """What an error says of the statement that it is of: its number in a batch, else nothing."""
@@ -104,6 +106,8 @@ class Job:
     Attributes:
         prologue: what opens the transaction for the first of them.
         repeatable: running them twice is no different from once.
+        client: the descriptor of the socket of the client who waits for the answer; None where the statements go on
+            without one.
     """
 
     access: Access
@@ -112,3 +116,4 @@ class Job:
     request: Request
     steps: Sequence[Step]
     repeatable: bool
+    client: int | None

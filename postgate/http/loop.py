@@ -23,7 +23,7 @@ from postgate.http.refusals import refusal
 from postgate.http.requests import Limits, Reader, Request
 from postgate.http.responses import CONTINUE, Response
 from postgate.http.terms import NoSlot, Terms
-from postgate.http.threads import QueueFull, Threads
+from postgate.http.threads import Threads
 from postgate.observe.log import log_failure
 
 log = logging.getLogger("postgate")
@@ -93,7 +93,7 @@ class Loop:
         self._terms = terms or Terms()
         self._deadlines = self._terms.deadlines
         self._slots = self._terms.slots
-        self._threads = Threads(threads, self._serve, self._slots, self._terms.most_waiting)
+        self._threads = Threads(threads, self._serve, self._turn_away, self._slots, self._terms.most_waiting)
         self._environment = {
             "SCRIPT_NAME": "",
             "wsgi.version": (1, 0),
@@ -306,10 +306,7 @@ class Loop:
             self._serve(connection)
             return
         connection.owner = self._terms.owner(request.environ) if request is not None and self._slots else None
-        try:
-            self._threads.submit(connection)
-        except QueueFull:
-            self._turn_away(connection)
+        self._threads.submit(connection)
 
     def _turn_away(self, connection: Connection) -> None:
         """Answer a request that does not run; the connection goes on."""
@@ -469,6 +466,7 @@ class Loop:
             request.began = monotonic()
             if self._observer is not None:
                 self._observer.begins(request)
+        request.environ["postgate.client"] = connection.socket.fileno()
         if self._slots is not None and connection.owner is None:
             request.environ["postgate.join"] = partial(self._join, connection)
         try:

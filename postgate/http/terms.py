@@ -1,4 +1,8 @@
-"""What an application asks of the server that calls it, besides what PEP 3333 knows."""
+"""What an application asks of the server that calls it, besides what PEP 3333 knows.
+
+In the environment of a request it finds `postgate.client`, the descriptor of the client's socket, which it may watch
+while it runs.
+"""
 
 from __future__ import annotations
 

@@ -23,10 +23,6 @@ class Job(Protocol):
 T = TypeVar("T", bound=Job)
 
 
-class QueueFull(Exception):
-    """As many of the owner's wait already as may."""
-
-
 class Threads(Generic[T]):
     """Runs what is submitted, at most so many at once: of each owner in the order of its coming, and of several that
     wait in turns.
@@ -35,15 +31,24 @@ class Threads(Generic[T]):
     the interpreter from each other: so as few as possible are, and they are always the same ones.
     """
 
-    def __init__(self, most: int, run: Callable[[T], bool], slots: Slots | None = None, most_waiting: int = 64) -> None:
+    def __init__(
+        self,
+        most: int,
+        run: Callable[[T], bool],
+        turn_away: Callable[[T], None],
+        slots: Slots | None = None,
+        most_waiting: int = 64,
+    ) -> None:
         """
         Args:
             run: does what was submitted, and raises nothing; false where the job has found its owner, who has no slot
                 for it, so that it must be run again from its beginning.
+            turn_away: takes a job that is not run, because too many of its owner's wait; it raises nothing.
             most_waiting: of each owner.
         """
         self._most = most
         self._run = run
+        self._turn_away = turn_away
         self._slots = slots
         self._most_waiting = most_waiting
         self._lock = threading.Lock()
@@ -57,17 +62,16 @@ class Threads(Generic[T]):
         return bool(self._waiting)
 
     def submit(self, job: T) -> None:
-        """
-        Raises:
-            QueueFull: the job is not taken.
-        """
+        """Run a job as soon as it may, or turn it away at once."""
         with self._lock:
             is_free = bool(self._asleep) or self._started < self._most
-            if not is_free or job.owner in self._waiting or not self._may_run(job.owner):
-                self._wait(job)
-                return
-            sleeper = self._next_sleeper()
-        self._start(sleeper, job)
+            runs = is_free and job.owner not in self._waiting and self._may_run(job.owner)
+            sleeper = self._next_sleeper() if runs else None
+            waits = not runs and self._wait(job)
+        if runs:
+            self._start(sleeper, job)
+        elif not waits:
+            self._turn_away(job)
 
     def withdraw(self, job: T) -> bool:
         """Take a job back, unless it runs already."""
@@ -97,21 +101,26 @@ class Threads(Generic[T]):
         while True:
             # It may find its owner while it runs, and has a slot from then on.
             is_done = self._run(job)
+            if not is_done:
+                with self._lock:
+                    waits = self._wait(job)
+                if not waits:
+                    self._turn_away(job)
             with self._lock:
-                if not is_done:
-                    self._wait(job, refuse=False)
-                elif job.owner is not None and self._slots is not None:
+                if is_done and job.owner is not None and self._slots is not None:
                     self._slots.give(job.owner)
                 following = self._next() if self._waiting else None
                 if following is None:
                     self._asleep.append(sleeper)
             job = sleeper.sleep() if following is None else following
 
-    def _wait(self, job: T, refuse: bool = True) -> None:
-        queue = self._waiting.setdefault(job.owner, deque())
-        if refuse and job.owner is not None and len(queue) >= self._most_waiting:
-            raise QueueFull
+    def _wait(self, job: T) -> bool:
+        queue = self._waiting.get(job.owner, deque())
+        if job.owner is not None and len(queue) >= self._most_waiting:
+            return False
         queue.append(job)
+        self._waiting[job.owner] = queue
+        return True
 
     def _next(self) -> T | None:
         for owner, queue in self._waiting.items():

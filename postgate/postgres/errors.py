@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from psycopg.pq import DiagnosticField as Field
@@ -41,6 +42,15 @@ _CONTEXT = re.compile(
 )
 
 
+class Cancelled(Enum):
+    """Why the server has cancelled a statement."""
+
+    TIME_IS_UP = auto()
+    CLIENT_LEFT = auto()
+    # By somebody at the server, such as its administrator.
+    FROM_OUTSIDE = auto()
+
+
 class ServerError(Exception):
     """The server refused a tenant's statement or failed, and the connection lives.
 
@@ -51,9 +61,11 @@ class ServerError(Exception):
         diagnostics: what a client of PostgreSQL's own protocol would learn besides.
         limit_ms: the time that the transaction had.
         index: which statement of a batch it is of, from 0; None where of no one, as when the transaction commits.
+        cancelled: why, where the statement was.
     """
 
     index: int | None = None
+    cancelled: Cancelled | None = None
 
     def __init__(self, result: PGresult, limit_ms: int) -> None:
         self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))

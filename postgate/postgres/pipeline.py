@@ -17,7 +17,7 @@ from psycopg.pq import ExecStatus
 
 from postgate.errors import ResultTooLarge
 from postgate.operations import DEFINITIONS, OBJECT_KINDS
-from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
+from postgate.postgres.errors import Cancelled, CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.intake import read_in_pieces, waiting_bytes
 
 if TYPE_CHECKING:
@@ -31,9 +31,13 @@ Row = tuple[bytes | None, ...]
 GRACE_S = 2.0
 # How long the server may take to confirm that it has cancelled a statement.
 CANCEL_S = 5.0
+# How long a statement runs on whose client has closed its end: it may have closed one direction only, and still read.
+LEFT_S = 0.4
 CHUNK_ROWS = 500
 # Bytes.
 MAX_KEPT = 1_000_000
+# What a poll tells when the other end of a socket is closed. Other systems than Linux tell it with the data only.
+LEAVING = getattr(select, "POLLRDHUP", 0)
 # libpq before 17 gives single rows only.
 CHUNKED = pq.version() >= 170000
 COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
@@ -93,23 +97,32 @@ class Pipeline:
     """
 
     def __init__(
-        self, connection: Connection, limit_ms: int, repeatable: bool = False, max_bytes: int | None = None
+        self,
+        connection: Connection,
+        limit_ms: int,
+        repeatable: bool = False,
+        max_bytes: int | None = None,
+        client: int | None = None,
     ) -> None:
         """
         Args:
             limit_ms: after this time and a grace the pipeline cancels what runs, whatever the server's own timeouts.
             repeatable: the transaction may be run twice, even if it was committed the first time.
             max_bytes: how much one chunk of a result may have while it arrives.
+            client: the descriptor of a socket; when its other end has closed it, what runs is cancelled.
         """
         self._connection = connection
         self._pgconn = connection.pgconn
         self._limit_ms = limit_ms
         self._repeatable = repeatable
-        self._deadline = time.monotonic() + limit_ms / 1000 + GRACE_S
+        self._started = time.monotonic()
+        self._deadline = self._started + limit_ms / 1000 + GRACE_S
         self._socket = self._pgconn.socket
         self._committing = False
         self._ended = False
         self._max_bytes = max_bytes
+        self._client = client
+        self._has_left = False
         self._running = False
         self._cancelled = False
         self._begun = False
@@ -318,12 +331,22 @@ class Pipeline:
 
     def _raise(self, result: PGresult) -> None:
         error = (CommandRefused if self._current.is_own else ServerError)(result, self._limit_ms)
+        if error.sqlstate == errors.QueryCanceled.sqlstate:
+            error.cancelled = self._who_cancelled()
         if error.sqlstate in POOLERS_SESSION and self._current.is_own:
             self._connection.prepared = None
         if not error.sqlstate or error.sqlstate.startswith(GONE_CLASSES):
             # Words of the server that come before its first answer say that it has not run anything.
             raise self._lost(refused=bool(error.sqlstate) and not self._begun)
         raise error
+
+    def _who_cancelled(self) -> Cancelled:
+        """PostgreSQL has one SQLSTATE for all of them, and words in its own language."""
+        if self._has_left and self._cancelled:
+            return Cancelled.CLIENT_LEFT
+        took_ms = (time.monotonic() - self._started) * 1000
+        # Its clock and ours may go a little differently.
+        return Cancelled.TIME_IS_UP if self._cancelled or took_ms > self._limit_ms * 0.99 else Cancelled.FROM_OUTSIDE
 
     def _lost(self, refused: bool = False) -> ConnectionLost:
         repeatable = self._repeatable or refused or not self._committing
@@ -376,16 +399,29 @@ class Pipeline:
     def _wait(self, descriptor: int, events: int) -> int:
         poll = select.poll()
         poll.register(descriptor, events)
-        while not (ready := poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000)):
-            if self._cancelled:
+        if self._client is not None:
+            poll.register(self._client, LEAVING)
+        while True:
+            ready = poll.poll(max(0.0, self._deadline - time.monotonic()) * 1000)
+            for which, event in ready:
+                if which == descriptor:
+                    return event
+            if self._client is not None and ready:
+                poll.unregister(self._client)
+                self._client = None
+                self._has_left = True
+                self._deadline = min(self._deadline, time.monotonic() + LEFT_S)
+            elif self._cancelled:
                 self._connection.goes_on = True
                 raise self._lost()
-            self._cancel()
-        return ready[0][1]
+            else:
+                self._cancel()
 
     def _cancel(self) -> None:
         """Cancel what runs. It is over before the next command is sent, so it can hit no other statement."""
         self._cancelled = True
+        # From now on it is the server that is waited for.
+        self._client = None
         self._deadline = time.monotonic() + CANCEL_S
         try:
             self._connection.cancel_safe(timeout=CANCEL_S)

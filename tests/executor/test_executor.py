@@ -150,7 +150,8 @@ def test_many_at_once_share_a_few_connections(conninfo: str) -> None:
 
         with ThreadPoolExecutor(12) as threads:
             assert all(threads.map(ask, range(200)))
-        assert 1 <= len(backends(service)) <= 3
+        # And one for the look-ups.
+        assert 1 <= len(backends(service)) <= 4
 
 
 def test_a_cancelled_statement_is_never_the_next_one(service: Service) -> None:

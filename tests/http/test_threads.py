@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
-from postgate.http.threads import QueueFull, Threads
+from postgate.http.threads import Threads
 
 
 class Slots:
@@ -42,6 +40,7 @@ class Job:
         self.began = threading.Event()
         self.ends = threading.Event()
         self.ended = threading.Event()
+        self.turned_away = threading.Event()
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def running(most: int, most_waiting: int = 64) -> Iterator[tuple[Threads[Job], S
         job.ended.set()
         return True
 
-    threads = Threads(most, run, slots, most_waiting)
+    threads = Threads(most, run, lambda job: job.turned_away.set(), slots, most_waiting)
 
     def submit(*owners: Any, joins: Any = None) -> list[Job]:
         some = [Job(owner, joins) for owner in owners]
@@ -112,8 +111,9 @@ def test_a_full_queue_takes_no_more_and_what_is_withdrawn_makes_place() -> None:
         waiting = Job("a")
         threads.submit(waiting)
         jobs += submit("a")
-        with pytest.raises(QueueFull):
-            submit("a")
+        refused = Job("a")
+        threads.submit(refused)
+        assert refused.turned_away.is_set()
         submit("b")
         assert threads.withdraw(waiting)
         assert not threads.withdraw(waiting)
@@ -132,6 +132,18 @@ def test_who_turns_out_to_be_of_an_owner_without_a_slot_is_run_later() -> None:
         assert other.began.wait(5)
         assert slots.taken == {"a": 2, "b": 1}
         assert sum(job.began.is_set() for job in jobs) == 2
+
+
+def test_a_full_queue_takes_nobody_who_finds_its_owner_late() -> None:
+    with running(8, most_waiting=1) as (threads, _, submit):
+        jobs = submit(*"aa")
+        submit("a")
+        late = Job(None, joins="a")
+        threads.submit(late)
+        assert late.turned_away.wait(5)
+        assert not late.began.is_set()
+        (other,) = submit("b")
+        assert other.began.wait(5) and jobs[1].began.is_set()
 
 
 def test_a_slot_that_somebody_else_has_given_back_is_found() -> None:
