@@ -48,6 +48,7 @@ class Connection(psycopg.Connection[Any]):
 
     Attributes:
         goes_on: its backend has been cancelled and has not answered, so it may work on without end.
+        is_lost: the server has ended it, or does not answer on it any more.
         is_stained: something may be left behind in the session, so nobody else may have it.
         prepared: the name of each text of the gateway's own that is prepared in it; None where nothing can be.
         types: the types of this database that are not built in, by their numbers. PostgreSQL gives the number of a
@@ -57,6 +58,7 @@ class Connection(psycopg.Connection[Any]):
     """
 
     goes_on = False
+    is_lost = False
     is_stained = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

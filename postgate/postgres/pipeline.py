@@ -58,6 +58,8 @@ TAGS_THAT_LEAVE_NOTHING = frozenset(
 # The SQLSTATE classes "connection exception" and "operator intervention: shutdown", and transaction_timeout: the
 # session ends with such an error, and has no other result.
 GONE_CLASSES = ("08", "57P", "25P04")
+# Of these the time for a transaction says nothing of other sessions: a tenant can use it up.
+OF_ONE_SESSION = ("25P04",)
 # No such statement, or one of that name already: a pooler gives the connection another session each time, so that
 # nothing can be prepared on it.
 POOLERS_SESSION = (errors.InvalidSqlStatementName.sqlstate, errors.DuplicatePreparedStatement.sqlstate)
@@ -152,6 +154,7 @@ class Pipeline:
             self._give_up()
         if is_broken:
             # libpq could not send, or not receive.
+            self._connection.is_lost = True
             raise self._lost() from None
 
     def _give_up(self) -> None:
@@ -336,6 +339,7 @@ class Pipeline:
         if error.sqlstate in POOLERS_SESSION and self._current.is_own:
             self._connection.prepared = None
         if not error.sqlstate or error.sqlstate.startswith(GONE_CLASSES):
+            self._connection.is_lost = error.sqlstate not in OF_ONE_SESSION
             # Words of the server that come before its first answer say that it has not run anything.
             raise self._lost(refused=bool(error.sqlstate) and not self._begun)
         raise error
@@ -369,6 +373,7 @@ class Pipeline:
                 # The server's last words may have come in the same read.
                 if (last := self._pgconn.get_result()) is not None:
                     return last
+                self._connection.is_lost = True
                 raise self._lost() from None
         return self._pgconn.get_result()
 

@@ -8,7 +8,7 @@ import re
 import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Condition, Event, Lock, Thread
 
 import psycopg
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 # After a failed connect, requests are refused at once for this long, instead of each waiting for its own attempt.
 FAIL_FAST_S = 0.5
+# After so many in a row no request tries any more: a server that takes packets and does not answer would hold each for
+# the whole time of a connect.
+MAX_FAILURES = 3
 # A session's memory grows with what it has seen, and a balanced address may lead elsewhere by now.
 _MAX_LIFETIME_S = 3600.0
 # Between two looks for idle connections.
@@ -49,7 +52,11 @@ class Pool:
         self._lent = 0
         self._used_at = time.monotonic()
         self._failure: psycopg.Error | None = None
+        self._failures = 0
         self._failed_at = 0.0
+        self._is_probed = False
+        # When the server last ended a connection: of those that were open then, others may be dead or about to be.
+        self._lost_at = 0.0
         self._is_closed = False
 
     def take(self, is_own: bool = False) -> Connection:
@@ -71,7 +78,7 @@ class Pool:
             try:
                 if connection is None:
                     connection = self._open_one()
-                elif not _is_alive(connection):
+                elif connection.opened_at < self._lost_at or not _is_alive(connection):
                     self._discard(connection)
                     connection = None
             except PostgateError:
@@ -84,7 +91,9 @@ class Pool:
     def give_back(self, connection: Connection, is_own: bool = False) -> None:
         """Keep the connection for the next one who asks, unless nobody else may have it."""
         now = time.monotonic()
-        if _is_reusable(connection, now):
+        if connection.is_lost:
+            self._lost_at = now
+        if _is_reusable(connection, now) and connection.opened_at >= self._lost_at:
             with self._changed:
                 if not self._is_closed:
                     connection.used_at = self._used_at = now
@@ -145,9 +154,13 @@ class Pool:
             if self._idle and may_have_one:
                 return self._idle.pop()
             has_just_failed = self._failure is not None and now - self._failed_at < FAIL_FAST_S
-            if self._failure is not None and self._open == self._opening and (self._opening or has_just_failed):
+            if self._failure is not None and self._open == self._opening:
+                if self._failures >= MAX_FAILURES:
+                    self._have_it_probed()
+                    raise self._refusal()
                 # While the server is down, one request at a time finds out whether it still is.
-                raise self._refusal()
+                if self._opening or has_just_failed:
+                    raise self._refusal()
             if self._open < self._config.pool_size + is_own and may_have_one and not has_just_failed:
                 self._open += 1
                 self._opening += 1
@@ -175,12 +188,35 @@ class Pool:
             raise self._refusal()
         return connection
 
+    def _have_it_probed(self) -> None:
+        if not self._is_probed:
+            self._is_probed = True
+            Thread(target=self._probe, name="postgate-probe", daemon=True).start()
+
+    def _probe(self) -> None:
+        """Try to connect, until that succeeds or nobody has asked for a while."""
+        while True:
+            time.sleep(FAIL_FAST_S)
+            with self._changed:
+                is_wanted = not self._is_closed and time.monotonic() - self._used_at < self._config.pool_idle_s
+                if not is_wanted or self._failure is None:
+                    # The next request begins anew.
+                    self._failures, self._is_probed = 0, False
+                    return
+                self._open += 1
+                self._opening += 1
+            with suppress(PostgateError):
+                connection = self._open_one()
+                if connection is not None:
+                    self.give_back(connection, is_own=True)
+
     def _note_attempt(self, failure: psycopg.Error | None) -> None:
         if failure is not None and self._failure is None:
             # One line, and without the address of a tenant's server.
             name = self.backend.key or "shared"
             log.warning("cannot connect to postgate-%s: %s", name, explain(failure, self.backend.conninfo))
         self._failure, self._failed_at = failure, time.monotonic()
+        self._failures = self._failures + 1 if failure is not None else 0
 
     def _discard(self, connection: Connection) -> None:
         with self._changed:

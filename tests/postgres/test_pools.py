@@ -7,18 +7,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from support.proxies import Network, a_proxy
 from support.service import Answer, Service, Tenant, a_service, break_a_connection
 
 from postgate.config import Config
 from postgate.embedded.cluster import Cluster
 from postgate.errors import Unavailable
 from postgate.metadata import migrate
-from postgate.postgres.pools import FAIL_FAST_S, Backend, Pools
+from postgate.postgres.pools import FAIL_FAST_S, MAX_FAILURES, Backend, Pools
 
 RECOVERY_S = 2.0
 
@@ -126,6 +129,52 @@ def test_ended_connections_are_not_seen(service: Service) -> None:
         assert service.query("INSERT INTO t VALUES ($1)", number).status == 200
         service.execute(end)
     assert service.query("SELECT count(*) FROM t").rows == [{"count": 5}]
+
+
+def test_connections_that_end_one_by_one_are_not_seen(conninfo: str) -> None:
+    """A repeat must not meet the next connection that is about to end."""
+    ours = """SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'postgate'
+        ORDER BY state = 'active' AND query LIKE '%generate_series%' DESC, state_change DESC"""
+    with a_service(conninfo, pool_size=8) as service, ThreadPoolExecutor(1) as threads, ExitStack() as stack:
+        assert service.app is not None
+        pools = service.app.extensions["postgate"].pools
+        admin = stack.enter_context(psycopg.connect(conninfo, autocommit=True))
+        for _ in range(5):
+            with ExitStack() as taken:
+                # So that the pool has eight idle ones.
+                for _ in range(8):
+                    taken.enter_context(pools.connection(pools.shared))
+            asked = threads.submit(service.query, "SELECT count(*) FROM generate_series(1, 5000000)")
+            time.sleep(0.1)
+            # The one that runs first, and then those that a repeat could get.
+            for (pid,) in admin.execute(ours).fetchall():
+                admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+                time.sleep(0.03)
+            answer = asked.result()
+            assert answer.status == 200, answer.text
+
+
+def test_a_server_that_does_not_answer_is_asked_by_nobodys_request(server: str, conninfo: str) -> None:
+    far = {"allow_dedicated_superuser": True, "pool_timeout_s": 2}
+    with a_service(conninfo, **far) as service, a_proxy(conninfo) as proxy:
+        tenant = service.dedicated(proxy.conninfo)
+        proxy.network = Network.BLACK_HOLE
+        for _ in range(MAX_FAILURES):
+            assert_unavailable(service.query("SELECT 1", token=tenant.token))
+            time.sleep(FAIL_FAST_S)
+        # A connect takes two seconds, and is somebody else's business now.
+        for _ in range(20):
+            started = time.monotonic()
+            assert_unavailable(service.query("SELECT 1", token=tenant.token))
+            assert time.monotonic() - started < 1
+        deadline = time.monotonic() + 10
+        asked = proxy.accepted
+        while proxy.accepted == asked:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        proxy.network = Network.FORWARDS
+        proxy.cut()
+        until(lambda: service.query("SELECT 1 AS a", token=tenant.token), lambda answer: answer.status == 200, 10)
 
 
 def test_a_full_pool_is_unavailable_after_its_time(conninfo: str) -> None:
