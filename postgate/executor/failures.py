@@ -62,6 +62,8 @@ def _told(failure: Exception) -> Exception:
     if failure.cancelled is Cancelled.CLIENT_LEFT:
         # Whoever has closed one direction only reads it.
         return RequestRefused(400, "the client has closed the connection, so its statement was cancelled")
+    if failure.is_standbys:
+        return Unavailable("the database takes no changes at the moment")
     if not isinstance(failure, CommandRefused):
         retryable = {"retryable": True} if failure.sqlstate in _RETRYABLE else {}
         return DatabaseError(failure.message, failure.fields | retryable, failure.diagnostics)

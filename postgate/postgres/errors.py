@@ -62,10 +62,12 @@ class ServerError(Exception):
         limit_ms: the time that the transaction had.
         index: which statement of a batch it is of, from 0; None where of no one, as when the transaction commits.
         cancelled: why, where the statement was.
+        is_standbys: it has refused a change because it is a standby, or not yet promoted.
     """
 
     index: int | None = None
     cancelled: Cancelled | None = None
+    is_standbys: bool = False
 
     def __init__(self, result: PGresult, limit_ms: int) -> None:
         self.message = _text(result.error_field(Field.MESSAGE_PRIMARY))

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.pq import ExecStatus
 
-from postgate.errors import ResultTooLarge
+from postgate.errors import ResultTooLarge, Unavailable
 from postgate.operations import DEFINITIONS, OBJECT_KINDS
 from postgate.postgres.errors import Cancelled, CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.intake import read_in_pieces, waiting_bytes
@@ -277,7 +277,12 @@ class Pipeline:
         return only
 
     def finish(self) -> None:
-        """Read to the end of the transaction; raises ServerError when it could not commit."""
+        """Read to the end of the transaction.
+
+        Raises:
+            ServerError: it could not commit.
+            Unavailable: a standby that the server waits for has not confirmed the commit.
+        """
         failed: PGresult | None = None
         for result in self._rest():
             if result.status == ExecStatus.FATAL_ERROR and failed is None:
@@ -286,6 +291,10 @@ class Pipeline:
             # Whoever has sent the last command, it is the tenant's transaction that could not commit.
             self._current = _Sent(is_own=not self._is_tenants)
             self._raise(failed)
+        if self._connection.is_unconfirmed:
+            # It stands here, and would be lost at a failover to the standby.
+            self._connection.is_unconfirmed = False
+            raise Unavailable("the change is committed, but no standby has confirmed it", "unknown")
 
     def _answers(self) -> Iterator[PGresult]:
         """What the server answers to one message of ours."""
@@ -334,6 +343,10 @@ class Pipeline:
 
     def _raise(self, result: PGresult) -> None:
         error = (CommandRefused if self._current.is_own else ServerError)(result, self._limit_ms)
+        if error.sqlstate == errors.ReadOnlySqlTransaction.sqlstate:
+            error.is_standbys = self._pgconn.parameter_status(b"in_hot_standby") == b"on"
+            # Another connection may lead to the server that takes changes.
+            self._connection.is_stained |= error.is_standbys
         if error.sqlstate == errors.QueryCanceled.sqlstate:
             error.cancelled = self._who_cancelled()
         if error.sqlstate in POOLERS_SESSION and self._current.is_own:

@@ -1,7 +1,11 @@
 """What is arranged when a connection is opened, and for whom."""
 
+import os
+import socket
+
 import psycopg
 import pytest
+from support.proxies import a_proxy
 from support.service import Service, a_service
 
 from postgate.config import Config
@@ -38,8 +42,35 @@ def test_sessions_of_others_stay_as_they_are(shared_service: Service) -> None:
         assert settings(dedicated) == ["on", "on"]
     # Behind a pooler the process is another one than the connection says.
     with psycopg.connect(shared_service.conninfo, autocommit=True) as pooled:
-        psycopg.RawCursor(pooled).execute(read_sql("postgres", "plan_by_index"), [pooled.info.backend_pid + 1])
+        before = pooled.execute("SHOW tcp_keepalives_idle").fetchall()
+        psycopg.RawCursor(pooled).execute(read_sql("postgres", "settle_session"), [pooled.info.backend_pid + 1, True])
         assert settings(pooled) == ["on", "on"]
+        assert pooled.execute("SHOW tcp_keepalives_idle").fetchall() == before
+
+
+@pytest.mark.parametrize("key", [SHARED, "of a tenant"])
+def test_both_ends_notice_that_the_network_is_cut(shared_service: Service, key: str) -> None:
+    """Half a minute after it the server gives the locks of a transaction free."""
+    with a_proxy(shared_service.conninfo) as proxy:
+        config = Config(conninfo=proxy.conninfo, allow_dedicated_superuser=True)
+        with connect(Backend(key, proxy.conninfo), config) as connection:
+            end = socket.socket(fileno=os.dup(connection.fileno()))
+            with end:
+                assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                found = [
+                    end.getsockopt(socket.IPPROTO_TCP, option)
+                    for option in (
+                        socket.TCP_KEEPIDLE,
+                        socket.TCP_KEEPINTVL,
+                        socket.TCP_KEEPCNT,
+                        socket.TCP_USER_TIMEOUT,
+                    )
+                ]
+            assert found == [15, 5, 3, 30_000]
+            # The proxy may speak to the server through a Unix socket, for which the server shows zeros.
+            set_here = "SELECT setting FROM pg_settings WHERE name = %s AND source = 'session'"
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"):
+                assert connection.execute(set_here, [name]).fetchall(), name
 
 
 @pytest.mark.parametrize("setting", ["on", "off"])

@@ -21,6 +21,7 @@ from postgate.config import Config
 from postgate.embedded.cluster import Cluster
 from postgate.errors import Unavailable
 from postgate.metadata import migrate
+from postgate.postgres import pipeline
 from postgate.postgres.pools import FAIL_FAST_S, MAX_FAILURES, Backend, Pools
 
 RECOVERY_S = 2.0
@@ -198,6 +199,32 @@ def test_a_full_pool_is_unavailable_after_its_time(conninfo: str) -> None:
             other.rollback()
             waiting.join()
         assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
+
+
+def test_a_commit_that_no_standby_has_confirmed_is_not_told_as_done(
+    cluster: Cluster, fragile: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "GRACE_S", 0.2)
+    fragile.execute("CREATE TABLE IF NOT EXISTS confirmed (a int)")
+    with a_service(cluster.conninfo("postgate"), statement_timeout_ms=500) as service:
+        waits = ("ALTER SYSTEM SET synchronous_commit = 'on'", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        for sql in (*waits, "SELECT pg_reload_conf()"):
+            fragile.execute(sql)
+        try:
+            # The sessions read the settings before their next statement.
+            while fragile.execute("SHOW synchronous_standby_names") != [("nobody",)]:
+                time.sleep(0.02)
+            answers = [service.query("INSERT INTO confirmed VALUES (1)"), service.query("SELECT 1 AS a")]
+        finally:
+            with psycopg.connect(cluster.conninfo("postgate"), autocommit=True) as connection:
+                connection.execute("SET synchronous_commit = off")
+                for sql in ("synchronous_commit", "synchronous_standby_names"):
+                    connection.execute(f"ALTER SYSTEM RESET {sql}")
+                connection.execute("SELECT pg_reload_conf()")
+        assert_unavailable(answers[0])
+        assert answers[0].json["outcome"] == "unknown"
+        assert answers[1].rows == [{"a": 1}]
+        assert service.query("SELECT count(*) FROM confirmed").rows == [{"count": 1}]
 
 
 @pytest.fixture

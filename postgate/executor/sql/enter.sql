@@ -8,7 +8,7 @@ SELECT CASE WHEN e.fits THEN
         CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000 THEN
             pg_catalog.set_config('transaction_timeout',
                 (e.timeout::pg_catalog.int8 OPERATOR(pg_catalog.+) 5000)::pg_catalog.text, true) END,
-        -- For the tenant's statement what the server has: postgres/sql/plan_by_index.sql has changed it for this one.
+        -- For the tenant's statement what the server has: postgres/sql/settle_session.sql has changed it for this one.
         pg_catalog.set_config('enable_seqscan', NULL, true),
         pg_catalog.set_config('enable_hashjoin', NULL, true),
         pg_catalog.set_config('TimeZone', 'UTC', true),
