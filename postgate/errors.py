@@ -143,10 +143,10 @@ class RateLimited(PostgateError):
 
     code = "RATE_LIMITED"
     status = 429
-    headers: Mapping[str, str] = {"Retry-After": "1"}
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, retry_after_s: int = 1) -> None:
         super().__init__(f"Rate limited: {reason}")
+        self.headers = {"Retry-After": str(retry_after_s)}
 
 
 class DatabaseError(PostgateError):

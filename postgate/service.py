@@ -6,17 +6,21 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from postgate.access.rates import Rates
 from postgate.access.registry import Access, Registry
 from postgate.access.slots import Owner, Slots
 from postgate.access.usage import Usage
 from postgate.config import Config
-from postgate.errors import StatementRefused
+from postgate.errors import RateLimited, StatementRefused
 from postgate.executor import Executor
 from postgate.executor.attempts import FAILURES, Attempt
 from postgate.executor.job import Request, Step
 from postgate.postgres.pools import Pools
 from postgate.results.rows import Rows
 from postgate.validator import Facts, Refusal, TextLimits, Validator
+
+# How long a database that is over its rates is held to them, though they may have changed.
+LIMITS_AGE_S = 1.0
 
 
 class Caller(NamedTuple):
@@ -42,6 +46,7 @@ class Service:
         self.registry = Registry(self.pools, config.max_concurrency)
         # Of a worker's connections half are for the others.
         self.slots = Slots(max(1, config.pool_size // 2))
+        self.rates = Rates()
         self.usage = Usage(self.pools)
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
@@ -75,11 +80,18 @@ class Service:
                     join = None
                 # Read and parsed once, however often it is tried: the body is gone, and a parse can take long.
                 if request is None:
+                    if access.limits.has_rates:
+                        access = self._within_its_rates(access, caller.token_hash)
                     request = read_request()
+                    if access.limits.has_rates:
+                        self.rates.note(access, len(request.statements), request.body_bytes)
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                 steps = self._judge(request, outcomes, access)
                 results = self.executor.run(access, request, steps, attempt, caller.client)
-                return _joined(results) if request.is_batch else results[0].chunks
+                pieces = _joined(results) if request.is_batch else results[0].chunks
+                if access.limits.has_rates:
+                    self.rates.note(access, volume=sum(map(len, pieces)))
+                return pieces
             except FAILURES as failure:
                 attempt = attempt.after(failure)
 
@@ -91,6 +103,17 @@ class Service:
             self.usage.start()
         self.usage.used.add(access.token_id)
         return access if attempt.remembers else access.whatever_is_defined()
+
+    def _within_its_rates(self, access: Access, token_hash: str) -> Access:
+        try:
+            self.rates.require(access)
+        except RateLimited:
+            # Who is refused reaches no transaction, in which a change of the rates would be noticed.
+            if time.monotonic() - access.looked_up_at < LIMITS_AGE_S:
+                raise
+            access = self.registry.look_up(token_hash)
+            self.rates.require(access)
+        return access
 
     def _judge(self, request: Request, outcomes: Sequence[Facts | Refusal], access: Access) -> list[Step]:
         steps: list[Step] = []

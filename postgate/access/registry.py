@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
+import time
 from dataclasses import dataclass, field
 
 from postgate.access.slots import Owner
@@ -37,6 +38,10 @@ class DatabaseLimits:
     statements_per_second: int | None
     bytes_per_minute: int | None
 
+    @property
+    def has_rates(self) -> bool:
+        return self.statements_per_second is not None or self.bytes_per_minute is not None
+
     def timeout_ms(self, service_timeout_ms: int) -> int:
         """The time for a statement, when the service allows so much."""
         if self.statement_timeout_ms is None:
@@ -53,6 +58,7 @@ class Access:
         definitions: the version of all that the tenant's statements may name, "" where nobody tells when it changes.
             It is a part of `version`. What is remembered of a statement is kept under it.
         owner: whose slots its requests take.
+        looked_up_at: when the database was asked (time.monotonic).
     """
 
     token_id: str
@@ -65,6 +71,7 @@ class Access:
     dedicated: Backend | None
     definitions: str
     owner: Owner
+    looked_up_at: float
 
     def whatever_is_defined(self) -> Access:
         """The same for a request that uses nothing that is remembered of its statements.
@@ -138,6 +145,7 @@ def _access(row: list[str], token_hash: str, max_concurrency: int) -> Access:
         dedicated=Backend(database_id, conninfo) if is_dedicated else None,
         definitions=definitions,
         owner=Owner(database_id, held_to.max_concurrency or max_concurrency),
+        looked_up_at=time.monotonic(),
     )
 
 

@@ -42,11 +42,12 @@ def load(body: bytes) -> dict[str, Any]:
     return members
 
 
-def request(members: dict[str, Any], max_batch: int) -> Request:
+def request(members: dict[str, Any], max_batch: int, body_bytes: int) -> Request:
     """What the members of a body ask for.
 
     Args:
         max_batch: how many statements it may have.
+        body_bytes: how large it was.
 
     Raises:
         ParseError: there is no statement, or a list of them, or an option has a value that it cannot have.
@@ -54,12 +55,14 @@ def request(members: dict[str, Any], max_batch: int) -> Request:
     is_batch = "queries" in members
     texts = statements(members, "sql", max_batch)
     if not _OPTIONS & members.keys():
-        return Request(texts, JsonRows, is_batch)
+        return Request(texts, JsonRows, is_batch, body_bytes=body_bytes)
     isolation = _choice(members, "isolation", _ISOLATION, "")
     switches = [_switch(members, key) for key in ("read_only", "deferrable", "dry_run")]
     characteristics = Characteristics.of(isolation, *switches)
     is_detached = _switch(members, "detached")
-    return Request(texts, _new_format(members), is_batch, characteristics, is_detached=is_detached)
+    return Request(
+        texts, _new_format(members), is_batch, characteristics, is_detached=is_detached, body_bytes=body_bytes
+    )
 
 
 def statements(members: dict[str, Any], key: str, max_batch: int) -> tuple[Statement, ...]:

@@ -34,7 +34,7 @@ def speaks(members: Mapping[str, Any]) -> bool:
     return isinstance(first, dict) and "query" in first
 
 
-def request(members: dict[str, Any], environ: Mapping[str, Any], max_batch: int) -> Request:
+def request(members: dict[str, Any], environ: Mapping[str, Any], max_batch: int, body_bytes: int) -> Request:
     """What a body and the headers beside it ask for.
 
     Raises:
@@ -48,7 +48,8 @@ def request(members: dict[str, Any], environ: Mapping[str, Any], max_batch: int)
     as_arrays = _header(environ, "Neon-Array-Mode", _SWITCHES, False)
     is_raw = _header(environ, "Neon-Raw-Text-Output", _SWITCHES, False)
     statements = body.statements(members, "query", max_batch)
-    return Request(statements, partial(NeonRows, as_arrays, is_raw), "queries" in members, characteristics)
+    new_format = partial(NeonRows, as_arrays, is_raw)
+    return Request(statements, new_format, "queries" in members, characteristics, body_bytes=body_bytes)
 
 
 def token(environ: Mapping[str, Any]) -> str | None:

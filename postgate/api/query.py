@@ -49,11 +49,12 @@ class QueryEndpoint:
 
         def read_request() -> Request:
             nonlocal is_neon
-            members = body.load(_body(environ, config.max_body_bytes))
+            data = _body(environ, config.max_body_bytes)
+            members = body.load(data)
             is_neon = "sql" not in members and neon.speaks(members)
             if is_neon:
-                return neon.request(members, environ, config.max_batch)
-            return body.request(members, config.max_batch)
+                return neon.request(members, environ, config.max_batch, len(data))
+            return body.request(members, config.max_batch, len(data))
 
         try:
             caller = Caller(token_hash(environ), environ.get("postgate.client"), environ.get("postgate.join"))

@@ -62,6 +62,7 @@ class Request:
         new_format: makes the format of one statement's result.
         is_batch: the answer is a list of results, and an error tells which statement it is of.
         on_result: takes how many statements have run, each time that one has.
+        body_bytes: how large its body was.
         is_detached: it goes on when the client has gone.
     """
 
@@ -71,6 +72,7 @@ class Request:
     characteristics: Characteristics = Characteristics()
     on_result: Callable[[int], None] | None = None
     is_detached: bool = False
+    body_bytes: int = 0
 
     def index(self, number: int | None) -> int | None:
         """What an error says of the statement that it is of: its number in a batch, else nothing."""

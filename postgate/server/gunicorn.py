@@ -18,6 +18,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from postgate import embedded
+from postgate.access.rates import Levels
 from postgate.access.slots import Counts
 from postgate.app import create_app
 from postgate.config import Config, ConfigError
@@ -90,7 +91,7 @@ def hooks() -> dict[str, Callable[[Any], None]]:
 def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
     # Other systems than Linux choose for themselves.
     is_pinned = config.pin_workers and hasattr(os, "sched_setaffinity")
-    counts = Counts(config.workers)
+    counts, levels = Counts(config.workers), Levels()
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
         taken = {getattr(other, "row", None) for other in arbiter.WORKERS.values()}
@@ -109,6 +110,7 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
         service = getattr(worker.wsgi, "extensions", {}).get("postgate")
         if service is not None and config.workers > 1 and worker.row < config.workers:
             service.slots.count_with_others(counts, worker.row)
+            service.rates.count_with_others(levels)
 
     return {"pre_fork": pre_fork, "post_fork": post_fork, "post_worker_init": post_worker_init}
 

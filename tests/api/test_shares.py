@@ -113,3 +113,57 @@ def test_workers_count_together(conninfo: str, tmp_path: Path) -> None:
             assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
         # Whoever waited on another worker than those that ran is woken too.
         assert statuses == {200: 20}
+
+
+def set_rates(service: Service, tenant: Tenant, rates: str) -> None:
+    service.execute(f"UPDATE postgate_databases SET {rates} WHERE id = %s", tenant.id)
+
+
+@pytest.mark.parametrize(
+    "body", ['{"sql": "SELECT 1 AS a"}', '{"queries": [{"sql": "SELECT 1"}, {"sql": "SELECT 2"}]}']
+)
+def test_statements_a_second(service: Service, body: str) -> None:
+    tenant, other = service.tenant(), service.tenant()
+    set_rates(service, tenant, "statements_per_second = 4")
+    answers = [service.post(body.encode(), tenant.token) for _ in range(12)]
+    done = sum(answer.status == 200 for answer in answers)
+    refused = [answer for answer in answers if answer.status != 200]
+    # A second's worth at once, and what has become due meanwhile.
+    assert 2 <= done < 12 and refused
+    assert {answer.code for answer in refused} == {"RATE_LIMITED"}
+    assert "4 statements a second" in refused[0].json["error"]
+    assert service.post(body.encode(), other.token).status == 200
+    time.sleep(float(refused[-1].headers["Retry-After"]))
+    assert service.post(body.encode(), tenant.token).status == 200
+    set_rates(service, tenant, "statements_per_second = NULL")
+    time.sleep(1.1)
+    assert {service.post(body.encode(), tenant.token).status for _ in range(10)} == {200}
+
+
+@pytest.mark.parametrize("sql", ["SELECT repeat('x', 60000) AS a", f"SELECT length('{'x' * 60000}') AS a"])
+def test_bytes_a_minute(service: Service, sql: str) -> None:
+    """Of requests and answers."""
+    tenant = service.tenant()
+    set_rates(service, tenant, "bytes_per_minute = 100000")
+    statuses = [service.query(sql, token=tenant.token).status for _ in range(4)]
+    assert statuses == [200, 200, 429, 429]
+    refused = service.query("SELECT 1", token=tenant.token)
+    time.sleep(1.1)
+    set_rates(service, tenant, "bytes_per_minute = 200000")
+    assert service.query("SELECT 1", token=tenant.token).status == 200
+    assert "100000 bytes a minute" in refused.json["error"]
+    assert 1 <= int(refused.headers["Retry-After"]) <= 15
+
+
+def test_workers_have_one_rate_together(conninfo: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "postgate", "serve"]
+    with running(command, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="3") as served:
+        served.healthy()
+        service = Service(served.port, conninfo)
+        tenant = service.tenant()
+        set_rates(service, tenant, "statements_per_second = 10")
+        started = time.monotonic()
+        statuses = Counter(service.query("SELECT 1", token=tenant.token).status for _ in range(80))
+        took = time.monotonic() - started
+        assert set(statuses) == {200, 429}
+        assert statuses[200] <= 10 * (took + 1) + 3
