@@ -79,6 +79,7 @@ SETTINGS = (
         "POSTGATE_ALLOW_UNPROTECTED", "false", "serve though `postgate doctor` finds that a tenant could reach another"
     ),
     Setting("POSTGATE_ALLOW_DEDICATED_SUPERUSER", "false", "use dedicated databases whose login is a superuser"),
+    Setting("POSTGATE_ALLOW_STANDBY", "false", "serve on a standby too, where a change is 503"),
     Setting("POSTGATE_LOG_LEVEL", "info", "debug, info, warning, error or critical"),
 )
 
@@ -124,6 +125,7 @@ class Config:
     skip_migrations: bool = False
     allow_unprotected: bool = False
     allow_dedicated_superuser: bool = False
+    allow_standby: bool = False
     log_level: str = "info"
 
     @classmethod
@@ -164,6 +166,7 @@ class Config:
             skip_migrations=values.switch("POSTGATE_SKIP_MIGRATIONS"),
             allow_unprotected=values.switch("POSTGATE_ALLOW_UNPROTECTED"),
             allow_dedicated_superuser=values.switch("POSTGATE_ALLOW_DEDICATED_SUPERUSER"),
+            allow_standby=values.switch("POSTGATE_ALLOW_STANDBY"),
             log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
         )
 

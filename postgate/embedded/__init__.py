@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from postgate.embedded.cluster import NAME, Cluster, EmbeddedError
 
 if TYPE_CHECKING:
     from postgate.config import Config
+
+log = logging.getLogger("postgate")
+
+# Between two looks whether the server lives.
+WATCH_S = 1.0
 
 __all__ = ["EmbeddedError", "database", "running"]
 
@@ -42,11 +51,41 @@ def running(data_dir: Path, *, durable: bool = True, memory_bytes: int | None = 
             with _readable_errors(data_dir), _starting_or_stopping(cluster):
                 fcntl.flock(users, fcntl.LOCK_SH)
                 cluster.start()
-            yield cluster.conninfo(NAME)
+            with _watched(cluster):
+                yield cluster.conninfo(NAME)
         finally:
             # A forked worker that leaves the body too has no part in this.
             if os.getpid() == owner:
                 _leave(cluster, users)
+
+
+@contextmanager
+def _watched(cluster: Cluster) -> Iterator[None]:
+    """A server that dies is started again: killed by the kernel for its memory, or by its administrator."""
+    ends = Event()
+
+    def watch() -> None:
+        while not ends.wait(WATCH_S):
+            if cluster.postmaster() is not None:
+                continue
+            log.warning("the embedded PostgreSQL has ended and is started again; see %s", cluster.log)
+            try:
+                with _readable_errors(cluster.data_dir), _starting_or_stopping(cluster):
+                    cluster.start()
+            except (EmbeddedError, psycopg.Error) as error:
+                # Its processes may still be ending.
+                log.warning("it does not start: %s", error)
+
+    # It is no thread of a forked worker's.
+    watcher = Thread(target=watch, name="postgate-embedded", daemon=True)
+    watcher.start()
+    owner = os.getpid()
+    try:
+        yield
+    finally:
+        ends.set()
+        if os.getpid() == owner:
+            watcher.join()
 
 
 def _leave(cluster: Cluster, users: int) -> None:

@@ -49,6 +49,7 @@ class Cluster:
         self.durable = durable
         self.memory_bytes = memory_bytes or memory.half_of_the_machine()
         self.binaries = _binaries()
+        self._sockets: Path | None = None
         self.account = Account.for_files_of(self.cluster)
         # Others may pass only where PostgreSQL is one of them; the cluster itself is closed to all but it.
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if self.account.is_other else 0o700)
@@ -153,6 +154,13 @@ class Cluster:
 
     def _socket_dir(self) -> Path:
         """The cluster itself, or a private directory where libpq could not take its path as a socket's."""
+        if self._sockets is not None:
+            # Whoever uses the server looks for it there, when it is started again.
+            return self._sockets
+        self._sockets = self._choose_socket_dir()
+        return self._sockets
+
+    def _choose_socket_dir(self) -> Path:
         path = str(self.cluster)
         if len(os.fsencode(path)) <= SOCKET_PATH_BYTES and not set(path) & set(",\n"):
             return self.cluster
@@ -200,6 +208,7 @@ class Cluster:
             self._wait_until_gone(pid)
         if sockets != self.cluster:
             shutil.rmtree(sockets, ignore_errors=True)
+        self._sockets = None
 
     def _wait_until_gone(self, pid: int) -> bool:
         deadline = time.monotonic() + STOP_S

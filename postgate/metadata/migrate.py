@@ -123,16 +123,27 @@ def head() -> str:
     return newest
 
 
-def wait_for_database(conninfo: str, report: Callable[[str], None], pause_s: float = 1.0) -> None:
-    """Return once the database accepts connections, reporting a line for every failed try.
+def wait_for_database(
+    conninfo: str, report: Callable[[str], None], pause_s: float = 1.0, allow_standby: bool = False
+) -> bool:
+    """Return once the database accepts connections and changes, reporting a line for every failed try.
+
+    Args:
+        allow_standby: it need not accept changes.
+
+    Returns:
+        Whether it is a standby.
 
     A refusal that waiting cannot mend (password, missing database, malformed conninfo) raises MigrationError at once.
     """
     started = time.monotonic()
     while True:
         try:
-            psycopg.connect(conninfo, connect_timeout=5).close()
-            return
+            with psycopg.connect(conninfo, connect_timeout=5, prepare_threshold=None, autocommit=True) as connection:
+                is_standby = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone() == (True,)
+            if allow_standby or not is_standby:
+                return is_standby
+            reason = "it is a standby, which takes no changes; POSTGATE_ALLOW_STANDBY=true serves all the same"
         except psycopg.Error as error:
             reason = explain(error, conninfo)
             if not is_transient(error, conninfo):

@@ -58,6 +58,8 @@ TAGS_THAT_LEAVE_NOTHING = frozenset(
 # The SQLSTATE classes "connection exception" and "operator intervention: shutdown", and transaction_timeout: the
 # session ends with such an error, and has no other result.
 GONE_CLASSES = ("08", "57P", "25P04")
+# What a standby says to a change, and to a transaction that would be allowed to make one.
+READ_ONLY = (errors.ReadOnlySqlTransaction.sqlstate, errors.FeatureNotSupported.sqlstate)
 # Of these the time for a transaction says nothing of other sessions: a tenant can use it up.
 OF_ONE_SESSION = ("25P04",)
 # No such statement, or one of that name already: a pooler gives the connection another session each time, so that
@@ -343,7 +345,7 @@ class Pipeline:
 
     def _raise(self, result: PGresult) -> None:
         error = (CommandRefused if self._current.is_own else ServerError)(result, self._limit_ms)
-        if error.sqlstate == errors.ReadOnlySqlTransaction.sqlstate:
+        if error.sqlstate in READ_ONLY:
             error.is_standbys = self._pgconn.parameter_status(b"in_hot_standby") == b"on"
             # Another connection may lead to the server that takes changes.
             self._connection.is_stained |= error.is_standbys

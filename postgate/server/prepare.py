@@ -35,7 +35,7 @@ def configured() -> Config:
 
 
 def ready(config: Config, conninfo: str, report: Callable[[str], None]) -> Config:
-    """Wait for the database, migrate it, and see that no tenant could reach another there.
+    """Wait for the database, migrate it, and see that no tenant could reach another there; neither can be on a standby.
 
     Args:
         report: takes a line for each failed attempt to connect.
@@ -44,10 +44,11 @@ def ready(config: Config, conninfo: str, report: Callable[[str], None]) -> Confi
         MigrationError: the database cannot be migrated.
         Unprotected: one tenant could reach another, and the settings do not allow that.
     """
-    migrate.wait_for_database(conninfo, report)
-    if not config.skip_migrations:
+    is_standby = migrate.wait_for_database(conninfo, report, allow_standby=config.allow_standby)
+    # What a standby has was migrated, and tried, where it comes from.
+    if not is_standby and not config.skip_migrations:
         migrate.upgrade(conninfo)
-    if not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
+    if not is_standby and not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
         trial.require(conninfo)
     return dataclasses.replace(config, conninfo=conninfo, skip_migrations=True)
 

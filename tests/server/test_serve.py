@@ -129,6 +129,47 @@ def test_a_request_that_runs_is_finished_before_the_end(conninfo: str, tmp_path:
         assert statuses == [200]
 
 
+def test_the_embedded_database_is_started_again(data_dir: Path) -> None:
+    with running(SERVE, data_dir.parent, POSTGATE_DATA_DIR=str(data_dir), POSTGATE_WORKERS="2") as served:
+        served.healthy()
+        cluster = Cluster(data_dir, durable=True)
+        service = Service(served.port, cluster.conninfo("postgate"))
+        assert service.query("CREATE TABLE kept AS SELECT 1 AS a").status == 200
+        for signum in (signal.SIGKILL, signal.SIGQUIT):
+            pid = cluster.postmaster()
+            assert pid is not None
+            os.kill(pid, signum)
+            deadline = time.monotonic() + START_S
+            while service.query("SELECT a FROM kept").status != 200:
+                assert time.monotonic() < deadline, served.said
+                time.sleep(0.1)
+            assert cluster.postmaster() not in (None, pid)
+        assert "is started again" in served.said
+        assert served.stop() == 0
+        assert "Traceback" not in served.said
+        assert cluster.postmaster() is None
+
+
+def test_a_killed_master_leaves_the_port_free(conninfo: str, tmp_path: Path) -> None:
+    """Though a statement goes on in one of its workers."""
+    port = free_port()
+    with running(SERVE, tmp_path, port, DATABASE_URL=conninfo, POSTGATE_WORKERS="2") as served:
+        served.healthy()
+        service = Service(port, conninfo)
+        statuses: list[int] = []
+        sql = "SELECT count(*) FROM generate_series(1, 5000) AS a, generate_series(1, 5000) AS b"
+        asking = threading.Thread(target=lambda: statuses.append(service.query(sql).status))
+        asking.start()
+        time.sleep(0.3)
+        os.kill(served.process.pid, signal.SIGKILL)
+        served.process.wait()
+        with running(SERVE, tmp_path, port, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as again:
+            again.healthy()
+            assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
+            asking.join()
+            assert statuses == [200]
+
+
 def test_it_waits_for_a_database_that_is_not_up_yet(data_dir: Path, tmp_path: Path) -> None:
     cluster = Cluster(data_dir, durable=False)
     cluster.start()
