@@ -24,7 +24,7 @@ from postgate.app import create_app
 from postgate.config import Config, ConfigError
 from postgate.metadata import migrate, trial
 from postgate.observe.log import configure_logging
-from postgate.server import prepare, processors, signals
+from postgate.server import heap, prepare, processors, signals
 from postgate.server.first_steps import first_steps
 
 log = logging.getLogger("postgate")
@@ -150,6 +150,7 @@ def _when_ready(hint: str) -> None:
 def _settle_worker(worker: Any) -> None:
     signals.leave_interrupts_to_the_master()
     settle_interpreter()
+    heap.give_back()
     _allow_descriptors(worker.cfg.worker_connections + OTHER_DESCRIPTORS)
 
 

@@ -45,8 +45,11 @@ class Cursor:
         self.current, self.following = self._tokens[:2]
 
     def let_go(self) -> None:
-        """Forget the tokens. The chapters of a grammar and its cursor know each other, and would keep them for long."""
+        """Forget the text and its tokens. The chapters of a grammar and its cursor know each other, and would keep them
+        until the garbage collector comes, which counts objects and not their bytes."""
         self._tokens.clear()
+        self._sql = ""
+        self.previous = self.current = self.following = _NONE
 
     def advance(self, times: int = 1) -> None:
         """Consume so many tokens, of which there must be enough."""
