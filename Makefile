@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench bench-quick bench-validator bench-interrupts format lock wheel clean
+.PHONY: help run test check fuzz bench bench-quick bench-validator bench-interrupts faults format lock wheel clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -28,6 +28,9 @@ bench: .venv/dev ## Measure what a request costs, beside pgbench and other serve
 
 bench-quick: .venv/dev ## The same in a minute, with less to compare
 	$(BIN)/python scripts/bench --quick $(BENCH)
+
+faults: .venv/dev ## Provoke faults, and show what others notice and whether a write is lost (ten minutes)
+	$(BIN)/python scripts/faults $(FAULTS)
 
 bench-validator: .venv/dev ## Time the largest statement of each construct, and typical ones cold and warm
 	$(BIN)/python scripts/bench_validator.py

@@ -9,9 +9,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
+import psycopg
 from observer import Client
 from sides import Service
 
@@ -49,16 +50,25 @@ def unread_answers(service: Service) -> Iterator[None]:
 
 @contextmanager
 def lock_waits(service: Service) -> Iterator[None]:
-    """A tenant whose statements all wait for one row, which a statement of its own holds."""
+    """A tenant whose statements all wait for one row."""
     tenant = service.tenant()
     owner = Client(service.url, tenant)
     owner.rows("CREATE TABLE t (a int)")
     owner.rows("INSERT INTO t VALUES (1)")
-    # The one that holds it works on for its whole time.
-    with _asking(service, tenant, 1, f"WITH u AS (UPDATE t SET a = 2 RETURNING a) SELECT a, ({SLOW}) FROM u"):
-        time.sleep(0.5)
-        with _asking(service, tenant, STATEMENTS, "UPDATE t SET a = 3"):
-            yield
+    with ExitStack() as stack:
+        if service.conninfo:
+            other = stack.enter_context(psycopg.connect(service.conninfo))
+            last = "SELECT schema_name FROM postgate_databases ORDER BY created_at DESC LIMIT 1"
+            ((schema,),) = other.execute(last).fetchall()
+            other.execute(f'UPDATE "{schema}".t SET a = 2')
+            stack.callback(other.rollback)
+        else:
+            # By a tenant's own statement, which has to work on meanwhile.
+            holds = f"WITH u AS (UPDATE t SET a = 2 RETURNING a) SELECT a, ({SLOW}) FROM u"
+            stack.enter_context(_asking(service, tenant, 1, holds))
+            time.sleep(0.5)
+        stack.enter_context(_asking(service, tenant, STATEMENTS, "UPDATE t SET a = 3"))
+        yield
 
 
 @contextmanager
@@ -94,8 +104,8 @@ def clients_that_leave(service: Service) -> Iterator[None]:
         yield
 
 
-NEIGHBOURS: dict[str, Callable[[Service], Iterator[None]]] = {
-    function.__name__.replace("_", " "): function  # type: ignore[misc]
+NEIGHBOURS: dict[str, Callable[[Service], AbstractContextManager[None]]] = {
+    function.__name__.replace("_", " "): function
     for function in (half_requests, unread_answers, lock_waits, slow_statements, black_hole, clients_that_leave)
 }
 

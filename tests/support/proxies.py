@@ -65,7 +65,11 @@ class Proxy:
                     threading.Thread(target=self._forward, args=[client], daemon=True).start()
 
     def _forward(self, client: socket.socket) -> None:
-        server = self._connect()
+        try:
+            server = self._connect()
+        except OSError:
+            client.close()
+            return
         self._sockets.append(server)
         others = {client: server, server: client}
         with suppress(OSError, ValueError):
