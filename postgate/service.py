@@ -54,6 +54,7 @@ class Service:
     def close(self) -> None:
         """Close every connection; what is asked after this is Unavailable."""
         self.usage.close()
+        self.rates.close()
         self.pools.close()
 
     def run(self, caller: Caller, read_request: Callable[[], Request]) -> list[bytes]:

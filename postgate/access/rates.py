@@ -36,6 +36,9 @@ class Levels:
         # A lock of the file is a process' own, whatever its threads do.
         self._lock = Lock()
 
+    def close(self) -> None:
+        self._file.close()
+
     def due(self, cell: int) -> float:
         return self._levels[cell]
 
@@ -58,11 +61,26 @@ class Rates:
     """Holds databases to their rates. What a request takes is known only afterwards, so who has had too much waits."""
 
     def __init__(self) -> None:
-        self._levels = Levels()
+        # Few services have databases with a rate.
+        self._own: Levels | None = None
+        self._shared: Levels | None = None
+        self._lock = Lock()
+
+    def close(self) -> None:
+        if self._own is not None:
+            self._own.close()
 
     def count_with_others(self, levels: Levels) -> None:
         """Before the first request: count on levels that the workers share."""
-        self._levels = levels
+        self._shared = levels
+
+    @property
+    def _levels(self) -> Levels:
+        if self._shared is not None:
+            return self._shared
+        with self._lock:
+            self._own = self._own or Levels()
+        return self._own
 
     def require(self, access: Access) -> None:
         """See that the database has not had more than its rates allow.

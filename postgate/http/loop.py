@@ -410,13 +410,17 @@ class Loop:
 
     # In a thread.
 
-    def _serve(self, connection: Connection) -> bool:
-        """Run a request, or go on sending its answer, and give the connection back to the loop; false where the request
-        has to wait for a slot."""
+    def _serve(self, connection: Connection) -> Any:
+        """Run a request, or go on sending its answer, and give the connection back to the loop.
+
+        Returns:
+            Whose slot that took.
+
+        Raises:
+            NoSlot: the request has to wait for one.
+        """
         try:
             self._answer(connection)
-        except NoSlot:
-            return False
         except Exception as error:
             if not isinstance(error, OSError):
                 log_failure(error)
@@ -427,12 +431,14 @@ class Loop:
         elif not connection.ended:
             connection.stage = Stage.REQUEST
             connection.deadline = monotonic() + (LAST_REQUEST_S if self._stopping else self._keep_alive_s)
+        # From here on the connection is the loop's, and so is its next request.
+        owner = connection.owner
         goes_on = connection.ended or connection.unsent is not None or connection.reader.has_next
         connection.running = False
         if goes_on or connection.unread:
             self._posted.append(connection)
             self.wake()
-        return True
+        return owner
 
     def _answer(self, connection: Connection) -> None:
         """Send as much of the answer as the client takes at once."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from postgate.http.terms import Slots
+from postgate.http.terms import NoSlot, Slots
 
 
 class Job(Protocol):
@@ -34,15 +34,16 @@ class Threads(Generic[T]):
     def __init__(
         self,
         most: int,
-        run: Callable[[T], bool],
+        run: Callable[[T], Any],
         turn_away: Callable[[T], None],
         slots: Slots | None = None,
         most_waiting: int = 64,
     ) -> None:
         """
         Args:
-            run: does what was submitted, and raises nothing; false where the job has found its owner, who has no slot
-                for it, so that it must be run again from its beginning.
+            run: does what was submitted, and returns the owner of the slot that it had: when it returns, the job may be
+                somebody else's already. It raises nothing but NoSlot, where the job has found its owner and must be
+                run again from its beginning.
             turn_away: takes a job that is not run, because too many of its owner's wait; it raises nothing.
             most_waiting: of each owner.
         """
@@ -99,16 +100,17 @@ class Threads(Generic[T]):
     def _work(self, job: T) -> None:
         sleeper: _Sleeper[T] = _Sleeper()
         while True:
-            # It may find its owner while it runs, and has a slot from then on.
-            is_done = self._run(job)
-            if not is_done:
+            owner = None
+            try:
+                owner = self._run(job)
+            except NoSlot:
                 with self._lock:
                     waits = self._wait(job)
                 if not waits:
                     self._turn_away(job)
             with self._lock:
-                if is_done and job.owner is not None and self._slots is not None:
-                    self._slots.give(job.owner)
+                if owner is not None and self._slots is not None:
+                    self._slots.give(owner)
                 following = self._next() if self._waiting else None
                 if following is None:
                     self._asleep.append(sleeper)

@@ -81,7 +81,7 @@ class Pool:
                 elif connection.opened_at < self._lost_at or not _is_alive(connection):
                     self._discard(connection)
                     connection = None
-            except PostgateError:
+            except BaseException:
                 self._end_loan(is_own)
                 raise
             if connection is not None:
@@ -205,7 +205,8 @@ class Pool:
                     return
                 self._open += 1
                 self._opening += 1
-            with suppress(PostgateError):
+            # Whatever it is: without this thread nobody would try again.
+            with suppress(Exception):
                 connection = self._open_one()
                 if connection is not None:
                     self.give_back(connection, is_own=True)

@@ -1,5 +1,6 @@
 """What one database has under way costs the others nothing."""
 
+import http.client
 import sys
 import threading
 import time
@@ -13,6 +14,8 @@ import psycopg
 import pytest
 from support.processes import running
 from support.service import Service, Tenant, a_service
+
+from postgate.access.slots import Owner
 
 WAITING = """SELECT count(*) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'SELECT 1 FROM t%'"""
@@ -113,6 +116,33 @@ def test_workers_count_together(conninfo: str, tmp_path: Path) -> None:
             assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
         # Whoever waited on another worker than those that ran is woken too.
         assert statuses == {200: 20}
+
+
+def test_a_connection_that_serves_several_databases_gives_each_its_slots_back(conninfo: str) -> None:
+    """As a proxy has them in front of the service: the next request comes before the thread of the last one is done."""
+    with a_service(conninfo, pool_size=4) as service, ThreadPoolExecutor(6) as threads:
+        tenants = [service.tenant() for _ in range(3)]
+        tokens = [tenant.token for tenant in tenants] + ["pg_" + "0" * 64]
+
+        def ask(_: int) -> None:
+            client = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+            for number in range(150):
+                headers = {"Authorization": tokens[number % 4]}
+                client.request("POST", "/query", b'{"sql": "SELECT 1 AS a"}', headers)
+                answer = client.getresponse()
+                answer.read()
+                assert answer.status == (401 if number % 4 == 3 else 200)
+            client.close()
+
+        list(threads.map(ask, range(6)))
+        assert service.app is not None
+        slots = service.app.extensions["postgate"].slots
+        deadline = time.monotonic() + 5
+        for tenant in tenants:
+            for _ in range(2):
+                while not slots.take(Owner(tenant.id, 2)):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
 
 
 def set_rates(service: Service, tenant: Tenant, rates: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from postgate.http.terms import NoSlot
 from postgate.http.threads import Threads
 
 
@@ -49,15 +50,16 @@ def running(most: int, most_waiting: int = 64) -> Iterator[tuple[Threads[Job], S
     slots = Slots()
     jobs: list[Job] = []
 
-    def run(job: Job) -> bool:
+    def run(job: Job) -> Any:
         if job.joins is not None and job.owner is None:
             job.owner = job.joins
             if not slots.take(job.owner):
-                return False
+                raise NoSlot
         job.began.set()
         assert job.ends.wait(10)
+        owner, job.owner = job.owner, "the next one's"
         job.ended.set()
-        return True
+        return owner
 
     threads = Threads(most, run, lambda job: job.turned_away.set(), slots, most_waiting)
 
