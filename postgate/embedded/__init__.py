@@ -66,15 +66,15 @@ def _watched(cluster: Cluster) -> Iterator[None]:
 
     def watch() -> None:
         while not ends.wait(WATCH_S):
-            if cluster.postmaster() is not None:
-                continue
-            log.warning("the embedded PostgreSQL has ended and is started again; see %s", cluster.log)
             try:
-                with _readable_errors(cluster.data_dir), _starting_or_stopping(cluster):
+                if cluster.postmaster() is not None:
+                    continue
+                log.warning("the embedded PostgreSQL has ended and is started again; see %s", cluster.log)
+                with _starting_or_stopping(cluster):
                     cluster.start()
-            except (EmbeddedError, psycopg.Error) as error:
-                # Its processes may still be ending.
-                log.warning("it does not start: %s", error)
+            except (EmbeddedError, OSError, psycopg.Error) as error:
+                # Its processes may still be ending, or no file can be opened: the next look may find it otherwise.
+                log.warning("the embedded PostgreSQL could not be started again: %s", error)
 
     # It is no thread of a forked worker's.
     watcher = Thread(target=watch, name="postgate-embedded", daemon=True)

@@ -34,7 +34,7 @@ def long_list(number: int) -> str:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="only Linux tells")  # noqa: PTH110
-@pytest.mark.parametrize(("sql", "count"), [(statement, 200), (rows, 12), (value, 12), (long_list, 24)])
+@pytest.mark.parametrize(("sql", "count"), [(statement, 200), (rows, 12), (value, 16), (long_list, 48)])
 def test_memory_of_large_requests_comes_back(
     conninfo: str, tmp_path: Path, sql: Callable[[int], str], count: int
 ) -> None:
@@ -52,8 +52,8 @@ def test_memory_of_large_requests_comes_back(
         bodies = [json.dumps({"sql": sql(number)}).encode() for number in range(count)]
         with ThreadPoolExecutor(6) as threads:
             assert set(threads.map(lambda body: service.post(body).status, bodies)) == {200}
-        deadline = time.monotonic() + 15
-        while megabytes() > before + 60:
+        deadline = time.monotonic() + 45
+        while megabytes() > before + 100:
             assert time.monotonic() < deadline, f"{before:.0f} MB have become {megabytes():.0f}"
             # A service that is used: what the garbage collector has to free is found as it goes on.
             service.query("SELECT 1 AS a")
