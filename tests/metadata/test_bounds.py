@@ -30,7 +30,8 @@ DEPTH = 32
 
 @pytest.fixture
 def tenant(conninfo: str) -> Iterator[tuple[Service, Tenant]]:
-    with walls.service_with("database", conninfo) as service:
+    # The largest view that is allowed takes PostgreSQL a second or two to plan.
+    with walls.service_with("database", conninfo, timeout_ms=20_000) as service:
         yield service, service.tenant()
 
 

@@ -106,10 +106,10 @@ class NoValidator:
 
 
 @contextmanager
-def service_with(wall: str, conninfo: str) -> Iterator[Service]:
+def service_with(wall: str, conninfo: str, timeout_ms: int = TIMEOUT_MS) -> Iterator[Service]:
     """The service on a migrated database, with this wall only, with both or with none."""
     with ExitStack() as stack:
-        service = stack.enter_context(a_service(conninfo, statement_timeout_ms=TIMEOUT_MS))
+        service = stack.enter_context(a_service(conninfo, statement_timeout_ms=timeout_ms))
         if wall in ("database", "none"):
             assert service.app is not None
             served = service.app.extensions["postgate"]
