@@ -128,6 +128,11 @@ class Config:
     allow_standby: bool = False
     log_level: str = "info"
 
+    @property
+    def pool_share(self) -> int:
+        """How many of a worker's connections to a backend one database may have: half are for the others."""
+        return max(1, self.pool_size // 2)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:
         """Read the environment, and for what it does not say the .env file of the working directory.

@@ -44,8 +44,7 @@ class Service:
         self.config = config
         self.pools = Pools(config)
         self.registry = Registry(self.pools, config.max_concurrency)
-        # Of a worker's connections half are for the others.
-        self.slots = Slots(max(1, config.pool_size // 2))
+        self.slots = Slots(config.pool_share)
         self.rates = Rates()
         self.usage = Usage(self.pools)
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))

@@ -62,25 +62,22 @@ class Rates:
 
     def __init__(self) -> None:
         # Few services have databases with a rate.
-        self._own: Levels | None = None
-        self._shared: Levels | None = None
+        self._made: Levels | None = None
         self._lock = Lock()
 
     def close(self) -> None:
-        if self._own is not None:
-            self._own.close()
+        if self._made is not None:
+            self._made.close()
 
     def count_with_others(self, levels: Levels) -> None:
         """Before the first request: count on levels that the workers share."""
-        self._shared = levels
+        self._made = levels
 
     @property
     def _levels(self) -> Levels:
-        if self._shared is not None:
-            return self._shared
         with self._lock:
-            self._own = self._own or Levels()
-        return self._own
+            self._made = self._made or Levels()
+            return self._made
 
     def require(self, access: Access) -> None:
         """See that the database has not had more than its rates allow.

@@ -41,8 +41,7 @@ class Counts:
     def take(self, row: int, owner: Owner) -> bool:
         """Whether one more may run. Its own count goes up before the others are read: two workers that take at once may
         both be refused, and never both be let through beyond the limit."""
-        # The salt of hash() is the master's, so that all its workers have the same one.
-        bucket = hash(owner.database_id) % _BUCKETS
+        bucket = _bucket(owner)
         self._cells[row * _BUCKETS + bucket] += 1
         if sum(self._cells[bucket::_BUCKETS]) <= owner.most:
             return True
@@ -50,15 +49,16 @@ class Counts:
         return False
 
     def give(self, row: int, owner: Owner) -> None:
-        self._cells[row * _BUCKETS + hash(owner.database_id) % _BUCKETS] -= 1
+        self._cells[row * _BUCKETS + _bucket(owner)] -= 1
+
+
+def _bucket(owner: Owner) -> int:
+    # The salt of hash() is the master's, so that all its workers have the same one.
+    return hash(owner.database_id) % _BUCKETS
 
 
 class Slots:
-    """What runs in this worker.
-
-    Attributes:
-        counts, row: where the statements of the other workers count too.
-    """
+    """What runs in this worker, and with `count_with_others` in those beside it."""
 
     def __init__(self, most_here: int) -> None:
         """

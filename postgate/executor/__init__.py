@@ -59,7 +59,7 @@ class Executor:
         self._timeout_ms = config.statement_timeout_ms
         self._max_bytes = config.max_result_bytes
         self._checks = Checks(pools)
-        self._shares = Shares(max(1, config.pool_size // 2))
+        self._shares = Shares(config.pool_share)
         # By (token's hash, version, what is defined): a change of the token or the database makes another version.
         self._prologues: Remembered[tuple[str, str, str], Prologue] = Remembered(_MAX_PROLOGUES)
         # What the server infers for list parameters, and for which placeholders it can infer nothing. A definition

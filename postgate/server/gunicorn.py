@@ -91,8 +91,8 @@ def hooks() -> dict[str, Callable[[Any], None]]:
 def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
     # Other systems than Linux choose for themselves.
     is_pinned = config.pin_workers and hasattr(os, "sched_setaffinity")
-    # During a reload the old workers still have their rows.
-    counts, levels = Counts(2 * config.workers), Levels()
+    # One worker has nobody to count with. During a reload the old workers still have their rows.
+    shared = (Counts(2 * config.workers), Levels()) if config.workers > 1 else None
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
         taken = {getattr(other, "row", None) for other in arbiter.WORKERS.values()}
@@ -109,7 +109,10 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
         _settle_worker(worker)
         # With another application than ours, or a worker more than there are rows, nobody counts.
         service = getattr(worker.wsgi, "extensions", {}).get("postgate")
-        if service is not None and config.workers > 1 and worker.row < counts.workers:
+        if service is None or shared is None:
+            return
+        counts, levels = shared
+        if worker.row < counts.workers:
             service.slots.count_with_others(counts, worker.row)
             service.rates.count_with_others(levels)
 
