@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _neighbours(service: Service, seconds: float, only: str) -> None:
-    watcher = service.tenant()
+    watcher = service.tenant().token
     client = Client(service.url, watcher)
     client.rows("CREATE TABLE t (a int PRIMARY KEY)")
     client.rows("INSERT INTO t SELECT generate_series(1, 1000)")

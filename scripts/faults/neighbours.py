@@ -15,11 +15,14 @@ from urllib.parse import urlsplit
 import psycopg
 from observer import Client
 from sides import Service
+from support.background import in_threads
 
 # Half of a header, half of a body, and an answer that nobody reads.
 SOCKETS = 2_000
 STATEMENTS = 200
 DEDICATED_CLIENTS = 40
+# Clients that still wait for an answer when a fault is over may do so for as long as a statement's time.
+NO_LONGER_S = 0.0
 SLOW = "SELECT count(*) FROM generate_series(1, 300000000) AS n WHERE n % 7 = 3"
 
 
@@ -36,7 +39,7 @@ def half_requests(service: Service) -> Iterator[None]:
 @contextmanager
 def unread_answers(service: Service) -> Iterator[None]:
     """Clients that ask for megabytes and read nothing."""
-    tenant = service.tenant()
+    tenant = service.tenant().token
     body = b'{"sql": "SELECT repeat(\'x\', 5000000) AS x"}'
     head = f"POST /query HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {tenant}\r\nContent-Length: {len(body)}\r\n\r\n"
     with ExitStack() as stack:
@@ -51,15 +54,13 @@ def unread_answers(service: Service) -> Iterator[None]:
 @contextmanager
 def lock_waits(service: Service) -> Iterator[None]:
     """A tenant whose statements all wait for one row."""
-    tenant = service.tenant()
+    schema, tenant = service.tenant()
     owner = Client(service.url, tenant)
     owner.rows("CREATE TABLE t (a int)")
     owner.rows("INSERT INTO t VALUES (1)")
     with ExitStack() as stack:
         if service.conninfo:
             other = stack.enter_context(psycopg.connect(service.conninfo))
-            last = "SELECT schema_name FROM postgate_databases ORDER BY created_at DESC LIMIT 1"
-            ((schema,),) = other.execute(last).fetchall()
             other.execute(f'UPDATE "{schema}".t SET a = 2')
             stack.callback(other.rollback)
         else:
@@ -74,7 +75,7 @@ def lock_waits(service: Service) -> Iterator[None]:
 @contextmanager
 def slow_statements(service: Service) -> Iterator[None]:
     """A tenant whose statements keep PostgreSQL's processors busy."""
-    with _asking(service, service.tenant(), STATEMENTS, SLOW):
+    with _asking(service, service.tenant().token, STATEMENTS, SLOW):
         yield
 
 
@@ -90,7 +91,7 @@ def black_hole(service: Service) -> Iterator[None]:
 @contextmanager
 def clients_that_leave(service: Service) -> Iterator[None]:
     """A tenant whose clients ask for something slow, and go."""
-    tenant = service.tenant()
+    tenant = service.tenant().token
     stop = threading.Event()
 
     def leave() -> None:
@@ -100,7 +101,7 @@ def clients_that_leave(service: Service) -> Iterator[None]:
                 client.query(SLOW)
             client.close()
 
-    with _running([leave] * 16, stop):
+    with in_threads([leave] * 16, stop, NO_LONGER_S):
         yield
 
 
@@ -134,16 +135,5 @@ def _asking(service: Service, token: str, clients: int, sql: str) -> Iterator[Co
                 # As Retry-After says, and not all at the same moment.
                 time.sleep(random.uniform(0.5, 1.5))  # noqa: S311
 
-    with _running([ask] * clients, stop):
+    with in_threads([ask] * clients, stop, NO_LONGER_S):
         yield answers
-
-
-@contextmanager
-def _running(tasks: list[Callable[[], None]], stop: threading.Event) -> Iterator[None]:
-    threads = [threading.Thread(target=task, daemon=True) for task in tasks]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()

@@ -89,14 +89,7 @@ class Observer:
 
     def watch(self, seconds: float) -> Seen:
         """What is seen in so many seconds from now on."""
-        self.begin(seconds)
-        return self.seen()
-
-    def begin(self, seconds: float) -> None:
-        """Watch for so many seconds, while the caller does something else; `seen` has the end."""
         self._end.send(seconds)
-
-    def seen(self) -> Seen:
         return Seen(*self._end.recv())
 
 

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import psutil
 import psycopg
 from observer import Client
+from support.paths import ROOT
+from support.processes import Process, execute, free_port, running
 from support.proxies import Proxy, a_proxy
 
 from postgate import embedded
 
-ROOT = Path(__file__).parent.parent.parent
 START_S = 60.0
 ALL = "{SELECT,INSERT,UPDATE,DELETE,CREATE,ALTER,DROP}"
+SERVE = [sys.executable, "-m", "postgate", "serve"]
+
+
+class Tenant(NamedTuple):
+    schema: str
+    token: str
 
 
 class Service(NamedTuple):
@@ -34,13 +38,11 @@ class Service(NamedTuple):
     admin: str
     conninfo: str = ""
 
-    def tenant(self) -> str:
-        """A token of a new tenant."""
+    def tenant(self) -> Tenant:
+        """A new one."""
         admin = Client(self.url, self.admin)
-        ((database,),) = [
-            tuple(row.values())[:1] for row in admin.rows("SELECT * FROM create_tenant_database('fault')")
-        ]
-        return self._token(admin, database)
+        (made,) = admin.rows("SELECT id, schema_name FROM create_tenant_database('fault')")
+        return Tenant(made["schema_name"], self._token(admin, made["id"]))
 
     def dedicated(self, conninfo: str) -> str:
         """A token of a new database that is elsewhere."""
@@ -55,24 +57,13 @@ class Service(NamedTuple):
 
 
 @contextmanager
-def started(**settings: str) -> Iterator[Service]:
+def started() -> Iterator[Service]:
     """`postgate serve` from its first answer on, with an embedded PostgreSQL."""
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        tempfile.TemporaryFile() as said,
-        embedded.running(Path(directory) / "data") as conninfo,
-    ):
-        port = free_port()
-        environment = _environment(conninfo, directory, port, settings)
-        process = _start(environment, port, said)
-        try:
-            yield Service(f"http://127.0.0.1:{port}", _admin_token(environment), conninfo)
-        except Exception:
-            _show(said)
-            raise
-        finally:
-            process.terminate()
-            process.wait()
+    with tempfile.TemporaryDirectory() as directory, embedded.running(Path(directory) / "data") as conninfo:
+        settings = _settings(conninfo, free_port())
+        with running(SERVE, ROOT, int(settings["POSTGATE_PORT"]), **settings) as process:
+            process.healthy()
+            yield _service(settings, conninfo)
 
 
 class Stand:
@@ -82,32 +73,26 @@ class Stand:
         schema: of the tenant whose writes are accounted for.
     """
 
-    def __init__(self, directory: str, said: IO[bytes], proxy: Proxy, conninfo: str) -> None:
+    def __init__(self, directory: str, proxy: Proxy, conninfo: str) -> None:
         self.proxy = proxy
         self.conninfo = conninfo
         self.schema = ""
-        self._said = said
         self._cluster = Path(directory) / "data" / "cluster"
-        self._port = free_port()
-        self._environment = _environment(proxy.conninfo, directory, self._port, {"POSTGATE_WORKERS": "2"})
-        self._process = _start(self._environment, self._port, said)
-        self.service = Service(f"http://127.0.0.1:{self._port}", _admin_token(self._environment))
+        self._settings = _settings(proxy.conninfo, free_port()) | {"POSTGATE_WORKERS": "2"}
+        self._process = _start(self._settings)
+        self.service = _service(self._settings, conninfo)
 
     def writer(self) -> str:
         """A token of a new tenant with a table for numbers, which nothing keeps from having one twice."""
-        token = self.service.tenant()
-        client = Client(self.service.url, token)
-        client.rows("CREATE TABLE written (n bigint)")
-        with psycopg.connect(self.conninfo) as connection:
-            last = "SELECT schema_name FROM postgate_databases ORDER BY created_at DESC LIMIT 1"
-            ((self.schema,),) = connection.execute(last).fetchall()
+        self.schema, token = self.service.tenant()
+        Client(self.service.url, token).rows("CREATE TABLE written (n bigint)")
         return token
 
     def master(self) -> int:
-        return self._process.pid
+        return self._process.process.pid
 
     def workers(self) -> list[int]:
-        return [child.pid for child in psutil.Process(self._process.pid).children()]
+        return [child.pid for child in psutil.Process(self.master()).children()]
 
     def postmaster(self) -> int:
         return int((self._cluster / "postmaster.pid").read_text().split()[0])
@@ -124,67 +109,40 @@ class Stand:
 
     def restart(self, signum: signal.Signals) -> None:
         """End the service's master, and start another one on the same port."""
-        self._process.send_signal(signum)
-        self._process.wait()
-        self._process = _start(self._environment, self._port, self._said)
+        self._process.process.send_signal(signum)
+        self._process.process.wait()
+        self._process.close()
+        self._process = _start(self._settings)
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self._process.stop()
+        self._process.close()
 
 
 @contextmanager
 def breakable() -> Iterator[Stand]:
     with (
         tempfile.TemporaryDirectory() as directory,
-        tempfile.TemporaryFile() as said,
         embedded.running(Path(directory) / "data") as conninfo,
         a_proxy(conninfo) as proxy,
+        closing(Stand(directory, proxy, conninfo)) as stand,
     ):
-        stand = Stand(directory, said, proxy, conninfo)
-        try:
-            yield stand
-        except Exception:
-            _show(said)
-            raise
-        finally:
-            stand.close()
+        yield stand
 
 
-def _environment(conninfo: str, directory: str, port: int, settings: Mapping[str, str]) -> dict[str, str]:
-    ours = {"POSTGATE_PORT": str(port), "POSTGATE_DATA_DIR": directory + "/data", "DATABASE_URL": conninfo}
-    return {**os.environ, **ours, **settings}
+def _settings(conninfo: str, port: int) -> dict[str, str]:
+    """Those of who calls us, and ours."""
+    given = {name: value for name, value in os.environ.items() if name.startswith("POSTGATE_")}
+    return {"POSTGATE_STATEMENT_TIMEOUT": "30"} | given | {"DATABASE_URL": conninfo, "POSTGATE_PORT": str(port)}
 
 
-def _start(environment: Mapping[str, str], port: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "postgate", "serve"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
-    _wait(process, port)
+def _start(settings: Mapping[str, str]) -> Process:
+    process = Process(SERVE, ROOT, int(settings["POSTGATE_PORT"]), **settings)
+    process.healthy()
     return process
 
 
-def _admin_token(environment: Mapping[str, str]) -> str:
+def _service(settings: Mapping[str, str], conninfo: str) -> Service:
     command = [sys.executable, "-m", "postgate", "gen-token", "00000000-0000-0000-0000-000000000000"]
-    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True, text=True)
-    return made.stdout.split()[-1]
-
-
-def _show(said: IO[bytes]) -> None:
-    said.seek(0)
-    sys.stderr.write(said.read().decode()[-3000:])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("the service does not start")
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health"):
-            return
-        time.sleep(0.1)
+    made = execute(command, ROOT, **settings)
+    return Service(f"http://127.0.0.1:{settings['POSTGATE_PORT']}", made.stdout.split()[-1], conninfo)

@@ -21,6 +21,7 @@ from postgate.app import create_app
 from postgate.config import Config
 from postgate.http.requests import Limits
 from postgate.operations import DML, OPERATIONS
+from support.background import in_threads
 from support.loops import Server
 
 ADMIN = UUID(int=0)
@@ -153,12 +154,5 @@ def definitions_in_a_loop(service: Service, tenant: Tenant, *harmless: type[psyc
                     with suppress(*harmless):
                         connection.execute(f"ALTER TABLE {tenant.schema}.t {change}".encode())
 
-    threads = [threading.Thread(target=define) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
+    with in_threads([define] * 3, stop):
         yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
