@@ -30,6 +30,7 @@ class App(Flask):
             is_immediate=lambda environ: not is_query(environ),
             slots=service.slots,
             owner=self._owner,
+            most_body_bytes=config.waiting_bytes,
             most_waiting=config.database_queue,
             wait_s=config.pool_timeout_s,
         )

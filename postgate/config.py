@@ -52,6 +52,11 @@ SETTINGS = (
     Setting("POSTGATE_ANSWER_TIMEOUT", "30", "seconds for it to take the answer, and one more for each 4 KB of it"),
     Setting("MAX_BODY_SIZE_MB", "10", "the largest body of a request"),
     Setting("POSTGATE_MAX_RESULT_MB", "64", "the largest body of an answer; a row may have half of it"),
+    Setting(
+        "POSTGATE_MEMORY_MB",
+        "512",
+        "the memory of a worker for large bodies and results; more of them wait, of one database at half of it",
+    ),
     Setting("POSTGATE_MAX_STATEMENT_MB", "1", "the longest text of a statement, in millions of characters (2^20)"),
     Setting(
         "POSTGATE_MAX_STEPS",
@@ -112,6 +117,7 @@ class Config:
     answer_timeout_s: float = 30.0
     max_body_bytes: int = 10 * MEGABYTE
     max_result_bytes: int = 64 * MEGABYTE
+    memory_bytes: int = 512 * MEGABYTE
     max_characters: int = MEGABYTE
     max_steps: int = 80_000
     max_nesting: int = 256
@@ -132,6 +138,16 @@ class Config:
     def pool_share(self) -> int:
         """How many of a worker's connections to a backend one database may have: half are for the others."""
         return max(1, self.pool_size // 2)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of a worker's memory for what is large, the part of bodies that are incomplete or wait for their turn."""
+        return max(self.memory_bytes // 4, 2 * self.max_body_bytes)
+
+    @property
+    def request_bytes(self) -> int:
+        """And the part of requests that run, and of answers that are being sent."""
+        return self.memory_bytes - self.memory_bytes // 4
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:
@@ -158,6 +174,7 @@ class Config:
             answer_timeout_s=values.number("POSTGATE_ANSWER_TIMEOUT", 0.1, 3600),
             max_body_bytes=int(values.number("MAX_BODY_SIZE_MB", 0.001, 1024) * MEGABYTE),
             max_result_bytes=int(values.number("POSTGATE_MAX_RESULT_MB", 0.001, 4096) * MEGABYTE),
+            memory_bytes=int(values.number("POSTGATE_MEMORY_MB", 16, 1_048_576) * MEGABYTE),
             max_characters=int(values.number("POSTGATE_MAX_STATEMENT_MB", 0.001, 1024) * MEGABYTE),
             max_steps=values.whole("POSTGATE_MAX_STEPS", 100, 10_000_000),
             max_nesting=values.whole("POSTGATE_MAX_NESTING", 16, 256),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from postgate.access.memory import Holding, Memory
 from postgate.access.rates import Rates
 from postgate.access.registry import Access, Registry
 from postgate.access.slots import Owner, Slots
@@ -37,6 +38,13 @@ class Caller(NamedTuple):
     join: Callable[[Owner], None] | None = None
 
 
+class Answer(NamedTuple):
+    """The body of an answer, in pieces, and the memory that they hold until they are sent."""
+
+    pieces: list[bytes]
+    holding: Holding
+
+
 class Service:
     """The pools of a worker process, and what it remembers."""
 
@@ -46,6 +54,7 @@ class Service:
         self.registry = Registry(self.pools, config.max_concurrency)
         self.slots = Slots(config.pool_share)
         self.rates = Rates()
+        self.memory = Memory(config.request_bytes, config.pool_timeout_s)
         self.usage = Usage(self.pools)
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
@@ -56,19 +65,24 @@ class Service:
         self.rates.close()
         self.pools.close()
 
-    def run(self, caller: Caller, read_request: Callable[[], Request]) -> list[bytes]:
+    def run(self, caller: Caller, read_request: Callable[[Holding], Request]) -> Answer:
         """Judge a request and run it, by what the database says of the token at that moment.
 
         Args:
-            read_request: reads the body; called once, when the token is known to open something: nobody else may keep
-                us busy with megabytes.
-
-        Returns:
-            The body of the answer, in pieces.
+            read_request: reads the body, and first asks for the memory that this takes; called once, when the token is
+                known to open something: nobody else may keep us busy with megabytes.
 
         Raises:
             PostgateError: what the client is told.
         """
+        holding = Holding(self.memory)
+        try:
+            return Answer(self._run(caller, read_request, holding), holding)
+        except BaseException:
+            holding.keep(0)
+            raise
+
+    def _run(self, caller: Caller, read_request: Callable[[Holding], Request], holding: Holding) -> list[bytes]:
         request: Request | None = None
         join = caller.join
         attempt = Attempt(until=time.monotonic() + self.config.statement_timeout_ms / 1000)
@@ -82,12 +96,13 @@ class Service:
                 if request is None:
                     if access.limits.has_rates:
                         access = self._within_its_rates(access, caller.token_hash)
-                    request = read_request()
+                    holding.database_id = access.database_id
+                    request = read_request(holding)
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                 steps = self._judge(request, outcomes, access)
-                results = self.executor.run(access, request, steps, attempt, caller.client)
+                results = self.executor.run(access, request, steps, attempt, caller.client, holding.require)
                 pieces = _joined(results) if request.is_batch else results[0].chunks
                 if access.limits.has_rates:
                     self.rates.note(access, volume=sum(map(len, pieces)))

@@ -27,6 +27,13 @@ MAX_PARAMETERS = 65_535
 MAX_VALUES = 1_000_000
 # In a larger body each number is made by a function of Python: between calls of those another thread may go on.
 LONG_BYTES = 256 * 1024
+# Of a string with a character outside of the basic plane.
+_TEXT_COPIES = 5
+# An object of one member in a list.
+_VALUE_BYTES = 250
+# Of a text with the most steps for its length.
+_TREE_SIZE = 280
+_STEP_BYTES = 300
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
@@ -40,6 +47,16 @@ def load(body: bytes) -> dict[str, Any]:
     if not isinstance(members, dict):
         raise ParseError("the body must be a JSON object")
     return members
+
+
+def memory_bytes(body: bytes, max_steps: int) -> int:
+    """About how much memory reading a body takes at most, its statement included: what was measured of strings, of
+    short values and of the tree of a statement with so many steps."""
+    return (
+        _TEXT_COPIES * len(body)
+        + _VALUE_BYTES * body.count(b",")
+        + min(_TREE_SIZE * len(body), _STEP_BYTES * max_steps)
+    )
 
 
 def request(members: dict[str, Any], max_batch: int, body_bytes: int) -> Request:

@@ -14,11 +14,12 @@ from typing import IO, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_input_stream
 
+from postgate.access.memory import Holding
 from postgate.api import answers, body, neon
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.executor.job import Request
 from postgate.http.refusals import HEADERS
-from postgate.results.rows import LARGE
+from postgate.results.rows import LARGE, UNHELD
 from postgate.service import Caller, Service
 
 # A body that is too large is read to its end up to so many times the limit; then the connection is cut.
@@ -47,9 +48,11 @@ class QueryEndpoint:
         # Before the body is read only a header of its own tells Neon's driver.
         is_neon = neon.CONNECTION_STRING in environ
 
-        def read_request() -> Request:
+        def read_request(holding: Holding) -> Request:
             nonlocal is_neon
             data = _body(environ, config.max_body_bytes)
+            if len(data) > UNHELD:
+                holding.require(body.memory_bytes(data, config.max_steps))
             members = body.load(data)
             is_neon = "sql" not in members and neon.speaks(members)
             if is_neon:
@@ -58,7 +61,7 @@ class QueryEndpoint:
 
         try:
             caller = Caller(token_hash(environ), environ.get("postgate.client"), environ.get("postgate.join"))
-            pieces = self._service.run(caller, read_request)
+            pieces, holding = self._service.run(caller, read_request)
         except Exception as error:
             status, headers, envelope = answers.refusal(error, is_neon)
             start_response(status, headers)
@@ -66,20 +69,44 @@ class QueryEndpoint:
         size = sum(map(len, pieces))
         headers = [("Content-Type", "application/json"), ("Content-Length", str(size)), *HEADERS.items()]
         start_response("200 OK", headers)
-        return [b"".join(pieces)] if size <= LARGE else _sent(pieces)
+        if size <= UNHELD:
+            holding.keep(0)
+            return [b"".join(pieces)]
+        return _LargeAnswer(pieces, size, holding)
 
 
-def _sent(pieces: list[bytes]) -> Iterator[bytes]:
-    """Large answers in blocks, of which each is let go as it is sent."""
-    pieces.reverse()
-    while pieces:
+class _LargeAnswer:
+    """Blocks of an answer, of which each is let go, with the memory that is held for it, as it is sent."""
+
+    def __init__(self, pieces: list[bytes], size: int, holding: Holding) -> None:
+        pieces.reverse()
+        self._pieces = pieces
+        self._left = size
+        self._holding = holding
+        holding.keep(size)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        # Who asks for the next one has sent the last.
+        self._holding.keep(self._left)
+        pieces = self._pieces
+        if not pieces:
+            raise StopIteration
         # Small ones together: each is a write of its own.
         block = [pieces.pop()]
         size = len(block[0])
         while pieces and size + len(pieces[-1]) <= LARGE:
             block.append(pieces.pop())
             size += len(block[-1])
-        yield b"".join(block)
+        self._left -= size
+        return b"".join(block)
+
+    def close(self) -> None:
+        """Whoever sends the answer calls this in the end, also where the client has gone (PEP 3333)."""
+        self._pieces.clear()
+        self._holding.keep(0)
 
 
 def token_hash(environ: dict[str, Any]) -> str:

@@ -68,12 +68,19 @@ class Executor:
         self._untyped: Remembered[StatementKey, frozenset[int]] = Remembered(_MAX_STATEMENTS)
 
     def run(
-        self, access: Access, request: Request, steps: Sequence[Step], attempt: Attempt, client: int | None
+        self,
+        access: Access,
+        request: Request,
+        steps: Sequence[Step],
+        attempt: Attempt,
+        client: int | None,
+        hold: Callable[[int], None],
     ) -> list[Rows]:
         """The result of each statement; the transaction has ended.
 
         Args:
             client: as of a Job, if the request is not detached.
+            hold: as of ResultLimits.
 
         Raises:
             ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told.
@@ -85,7 +92,8 @@ class Executor:
             self._shares.require(access.database_id)
         with self._pools.connection(job.backend) as connection:
             try:
-                results = self._converse(connection, job, commands, attempt)
+                limits = ResultLimits(access.max_rows, self._max_bytes, hold)
+                results = self._converse(connection, job, commands, attempt, limits)
                 self._complete(connection, job, results)
             finally:
                 if connection.goes_on:
@@ -135,9 +143,13 @@ class Executor:
         return commands
 
     def _converse(
-        self, connection: Connection, job: Job, commands: Sequence[Command | None], attempt: Attempt
+        self,
+        connection: Connection,
+        job: Job,
+        commands: Sequence[Command | None],
+        attempt: Attempt,
+        limits: ResultLimits,
     ) -> list[Rows]:
-        limits = ResultLimits(job.access.max_rows, self._max_bytes)
         results = [Rows(job.request.new_format(), connection.types, limits) for _ in commands]
         # The transaction's own definitions must not make its look-up stale.
         access = job.access.whatever_is_defined() if len(commands) > 1 else job.access
@@ -148,7 +160,7 @@ class Executor:
         def command_in_place(number: int, describe: Describe) -> Command:
             return self._command(job, number, attempt, describe)
 
-        with Pipeline(connection, job.prologue.limit_ms, job.repeatable, self._max_bytes, job.client) as pipeline:
+        with Pipeline(connection, job.prologue.limit_ms, job.repeatable, limits.arrive, job.client) as pipeline:
             Conversation(connection, pipeline, job, attempt, results, prologue_again, command_in_place).run(commands)
         return results
 
@@ -321,10 +333,14 @@ class Conversation:
         job = self._job
         if job.request.characteristics.dry_run:
             self._roll_back()
-        # The rows of a change have to be counted before the transaction may end: over max_rows nothing is committed.
+        # The rows of a change have to be counted and written before the transaction may end: over a limit nothing is
+        # committed.
         # Everything else ends with Sync in the same write, which is one round trip.
         elif not job.repeatable and any(step.facts.returns_rows for step in job.steps):
             self._catch_up()
+            self._learn_types()
+            for rows in self._results:
+                rows.write_kept()
             self._pipeline.commit()
         else:
             self._pipeline.commit()
@@ -336,11 +352,15 @@ class Conversation:
         if any(step.facts.defines for step in self._job.steps):
             # Types that it makes are gone afterwards.
             self._catch_up()
-            if unknown := [oid for rows in self._results for oid in rows.unknown_types]:
-                learn(self._connection, unknown, self._ask)
+            self._learn_types()
         self._pipeline.send(_CHECK_CONSTRAINTS)
         self._pipeline.send_own(_ROLL_BACK)
         self._pipeline.commit()
+
+    def _learn_types(self) -> None:
+        """Look up within the transaction what the results so far have of types that are not known yet."""
+        if unknown := [oid for rows in self._results for oid in rows.unknown_types]:
+            learn(self._connection, unknown, self._ask)
 
     def _catch_up(self) -> None:
         """Have all that is queued run, and read what it gives."""

@@ -40,10 +40,9 @@ SLOW_TRANSFER_S = 5.0
 END_S = 2.0
 # How long a worker that stops still takes a request that the client may have sent already on an idle connection.
 LAST_REQUEST_S = 1.0
-# Clients without a token can send bodies too. Those that are larger than the first of these and still incomplete may
-# together have so many times the largest body; then the one that has taken longest is given up.
+# Clients without a token can send bodies too. Of those that are larger than this, the ones that are incomplete or wait
+# have a limit together; beyond it the one that has taken longest is given up.
 SMALL_BODY_BYTES = 64 * 1024
-MAX_LARGE_BODIES = 16
 # A request whose client has gone is not run if it has waited for a thread for longer than this. Before that, a client
 # may have closed one direction only, because it has no more requests.
 PATIENCE_S = 0.1
@@ -107,7 +106,9 @@ class Loop:
         self._observer = observer
         self._listeners = {listener.fileno(): listener for listener in listeners}
         self._connections: dict[int, Connection] = {}
-        self._large: dict[Connection, None] = {}
+        # Bytes of large bodies, the one that came first before the others. Those that threads have taken since are left
+        # out when it is looked at.
+        self._large: dict[Connection, int] = {}
         # Connections that bring no new event though something is left to read, or to do, on them.
         self._again: list[Connection] = []
         # The same, from the threads.
@@ -277,6 +278,7 @@ class Loop:
             return
         if request is not None:
             connection.request = request
+            self._note_body(connection, request.body_bytes)
             self._dispatch(connection, self._terms.is_immediate(request.environ))
             return
         if reader.in_body:
@@ -288,15 +290,12 @@ class Loop:
             if reader.expects_continue:
                 reader.expects_continue = False
                 connection.socket.send(CONTINUE)
-            if reader.body_bytes > SMALL_BODY_BYTES:
-                self._large[connection] = None
-                self._bound_large_bodies()
+            self._note_body(connection, reader.body_bytes)
         elif connection.stage is not Stage.HEAD and reader.begun:
             connection.stage = Stage.HEAD
             connection.deadline = monotonic() + self._deadlines.head_s
 
     def _dispatch(self, connection: Connection, is_immediate: bool = False) -> None:
-        self._large.pop(connection, None)
         connection.stage = Stage.ANSWER
         connection.deadline = float("inf")
         connection.since = monotonic()
@@ -402,11 +401,24 @@ class Loop:
             return 2 if connection.deadline - now <= self._deadlines.head_s - SLOW_HEAD_S else None
         return 3 if not connection.running and now - connection.since >= SLOW_TRANSFER_S else None
 
-    def _bound_large_bodies(self) -> None:
-        room = MAX_LARGE_BODIES * self._limits.body_bytes
-        while sum(connection.reader.body_bytes for connection in self._large) > room:
+    def _note_body(self, connection: Connection, size: int) -> None:
+        """Have it that a body has so many bytes now, and give up older ones if all are too much."""
+        if size <= SMALL_BODY_BYTES:
+            return
+        self._large[connection] = size
+        room = max(self._terms.most_body_bytes, self._limits.body_bytes)
+        if sum(self._large.values()) <= room:
+            return
+        self._large = {one: held for one, held in self._large.items() if one.reader.in_body or one.request is not None}
+        while sum(self._large.values()) > room:
             oldest = next(iter(self._large))
-            self._refuse(oldest, Unavailable("too many large bodies are under way"))
+            del self._large[oldest]
+            error = Unavailable("too many large bodies are under way")
+            if oldest.reader.in_body:
+                self._refuse(oldest, error)
+            elif self._threads.withdraw(oldest):
+                oldest.refusal = error
+                self._serve(oldest)
 
     # In a thread.
 

@@ -48,6 +48,8 @@ class Request:
     def __init__(self, environ: dict[str, Any], keep_alive: bool) -> None:
         self.environ = environ
         self.keep_alive = keep_alive
+        # How much of its body is kept.
+        self.body_bytes = 0
         # When it began to run, by the monotonic clock.
         self.began = 0.0
 
@@ -147,6 +149,7 @@ class Reader:
         if not body.take(data):
             return None
         request.environ["wsgi.input"] = body.stream()
+        request.body_bytes = body.size
         request.keep_alive = request.keep_alive and not body.cut
         self._buffer, self._pipelined = body.rest, bool(body.rest)
         self._open, self.expects_continue = None, False

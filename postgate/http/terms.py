@@ -58,6 +58,8 @@ class Terms(NamedTuple):
         slots: how much each owner may have under way; the rest of its requests waits without a thread.
         owner: by the environment of a request, whose slot it takes; None where only the application can tell. Then the
             environment has `postgate.join`, which takes the owner and returns when there is a slot, or raises NoSlot.
+        most_body_bytes: what large bodies may have together that are incomplete, or whose requests wait; at least one
+            may always come.
         most_waiting: requests of one owner that wait; the next one is refused at once.
         wait_s: how long a request waits before it is refused.
     """
@@ -67,5 +69,6 @@ class Terms(NamedTuple):
     is_immediate: Callable[[Mapping[str, Any]], bool] = _nothing
     slots: Slots | None = None
     owner: Callable[[dict[str, Any]], Any] = _nobody
+    most_body_bytes: int = 128 * 1024 * 1024
     most_waiting: int = 64
     wait_s: float = 5.0

@@ -6,7 +6,7 @@ import hashlib
 import select
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.pq import ExecStatus
 
-from postgate.errors import ResultTooLarge, Unavailable
+from postgate.errors import PostgateError, Unavailable
 from postgate.operations import DEFINITIONS, OBJECT_KINDS
 from postgate.postgres.errors import Cancelled, CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.intake import read_in_pieces, waiting_bytes
@@ -105,14 +105,15 @@ class Pipeline:
         connection: Connection,
         limit_ms: int,
         repeatable: bool = False,
-        max_bytes: int | None = None,
+        on_arrival: Callable[[int], None] | None = None,
         client: int | None = None,
     ) -> None:
         """
         Args:
             limit_ms: after this time and a grace the pipeline cancels what runs, whatever the server's own timeouts.
             repeatable: the transaction may be run twice, even if it was committed the first time.
-            max_bytes: how much one chunk of a result may have while it arrives.
+            on_arrival: takes how much of one chunk of a result has come so far, while it arrives; what it raises ends
+                the connection.
             client: the descriptor of a socket; when its other end has closed it, what runs is cancelled.
         """
         self._connection = connection
@@ -124,7 +125,7 @@ class Pipeline:
         self._socket = self._pgconn.socket
         self._committing = False
         self._ended = False
-        self._max_bytes = max_bytes
+        self._on_arrival = on_arrival
         self._client = client
         self._has_left = False
         self._running = False
@@ -151,8 +152,9 @@ class Pipeline:
             self._pgconn.exit_pipeline_mode()
         except (psycopg.Error, ConnectionLost):
             self._give_up()
-        # Inside a transaction the session still has this tenant's role and schema: the next one must not get it.
-        if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        # Inside a transaction the session still has this tenant's role and schema: the next one must not get it. libpq
+        # learns of a transaction only by the answer to Sync.
+        if not self._ended or self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
             self._give_up()
         if is_broken:
             # libpq could not send, or not receive.
@@ -397,10 +399,13 @@ class Pipeline:
         if self.arrived > MAX_KEPT:
             # libpq's buffer stays as large as the largest message.
             self._connection.is_stained = True
-        if self._max_bytes is not None and self.arrived > self._max_bytes:
-            # The server looks at no cancel while it sends one value. It ends when nobody takes it any more.
-            self._connection.close()
-            raise ResultTooLarge(self._max_bytes)
+        if self._on_arrival is not None:
+            try:
+                self._on_arrival(self.arrived)
+            except PostgateError:
+                # The server looks at no cancel while it sends one value. It ends when nobody takes it any more.
+                self._connection.close()
+                raise
 
     def _send_all(self) -> None:
         self._has_read = False

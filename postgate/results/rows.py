@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from postgate.errors import ResultTooLarge, RowLimitExceeded
@@ -15,19 +15,24 @@ if TYPE_CHECKING:
 
 # Bytes.
 LARGE = 1_000_000
+# Of a smaller result nobody asks how much memory there is.
+UNHELD = 64 * 1024
 _CONTROL = bytes(range(0x20))
 
 
 class ResultLimits:
     """How much the statements of a request may give together, and how much they have given so far."""
 
-    def __init__(self, rows: int, size: int) -> None:
+    def __init__(self, rows: int, size: int, hold: Callable[[int], None]) -> None:
         """
         Args:
             size: bytes.
+            hold: takes how many bytes the request needs at least, and raises Unavailable where there are none.
         """
         self.rows = rows
         self.bytes = size
+        self._hold = hold
+        self._held_bytes = UNHELD
         self._given_rows = 0
         self._given_bytes = 0
 
@@ -45,10 +50,30 @@ class ResultLimits:
 
         Raises:
             ResultTooLarge: they are too many.
+            Unavailable: there is no memory for them.
         """
         self._given_bytes += size
         if self._given_bytes > self.bytes:
             raise ResultTooLarge(self.bytes)
+        if self._given_bytes > self._held_bytes:
+            # All that it may become, so that it never waits with much of it in hand.
+            self._hold_at_least(LARGE if self._given_bytes <= LARGE else self.bytes)
+
+    def arrive(self, size: int) -> None:
+        """Take note that so much of a chunk has come, of which libpq has a copy and we make others.
+
+        Raises:
+            ResultTooLarge, Unavailable: as of `give_bytes`.
+        """
+        if size > self.bytes:
+            raise ResultTooLarge(self.bytes)
+        if size > LARGE:
+            self._hold_at_least(min(2 * self.bytes, self.bytes + 2 * size))
+
+    def _hold_at_least(self, size: int) -> None:
+        if size > self._held_bytes:
+            self._hold(size)
+            self._held_bytes = size
 
     def require_bytes(self, size: int) -> None:
         """Refuse what would be too much, before it is made."""
@@ -126,8 +151,8 @@ class Rows:
             return self._oids or []
         return []
 
-    def end(self) -> None:
-        """Write what is left."""
+    def write_kept(self) -> None:
+        """Write what waits for types that were not known."""
         if not self._is_writing:
             self._keep(-self._kept_bytes)
             oids = self._oids or []
@@ -138,6 +163,10 @@ class Rows:
                 else:
                     self._write(_columns(result), result.ntuples)
             self._kept.clear()
+
+    def end(self) -> None:
+        """Write what is left."""
+        self.write_kept()
         self.chunks.append(self._answer.end(self.count, self._tag))
 
     def _describe(self, result: PGresult) -> list[int]:

@@ -53,6 +53,16 @@ def test_nothing_of_a_refused_write_is_committed(one: Service, sql: str, code: s
         assert backends(service)[: len(before)] == before
 
 
+def test_nothing_is_committed_of_a_write_whose_types_make_it_too_large(one: Service) -> None:
+    """As PostgreSQL sends them the rows are within the limit; as JSON, which waits for the types, they are not."""
+    one.execute("CREATE TYPE mood AS ENUM ('a')")
+    with a_service(one.conninfo, max_result_bytes=1_000_000) as service:
+        sql = FILL + " RETURNING array_fill('a'::mood, ARRAY[100000])"
+        assert service.query(sql, 4).code == "RESULT_TOO_LARGE"
+        assert count(service) == 0
+        assert service.query(sql, 1).status == 200
+
+
 def test_a_constraint_that_fails_at_the_commit(one: Service) -> None:
     one.execute("CREATE TABLE u (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     one.query("SELECT 1")

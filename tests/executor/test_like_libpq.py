@@ -59,7 +59,7 @@ class Libpq:
         while True:
             result = self._once(sql, params, types)
             if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-                rows = Rows(JsonRows(), {}, ResultLimits(1000, 1_000_000))
+                rows = Rows(JsonRows(), {}, ResultLimits(1000, 1_000_000, lambda _: None))
                 rows.add(result)
                 rows.end()
                 return b"".join(rows.chunks)

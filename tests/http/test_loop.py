@@ -421,9 +421,12 @@ def test_without_descriptors_clients_wait(monkeypatch: pytest.MonkeyPatch, caplo
     assert 1 <= sum("no client can be accepted" in line for line in caplog.messages) <= 20
 
 
-def test_many_large_bodies_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "MAX_LARGE_BODIES", 3)
-    with serving(echo, limits=Limits(body_bytes=1_000_000)) as server, connections(server.port, 6) as clients:
+FEW_BODIES = Terms(most_body_bytes=3_000_000)
+
+
+def test_many_large_bodies_do_not_fill_the_memory() -> None:
+    limits = Limits(body_bytes=1_000_000)
+    with serving(echo, limits=limits, terms=FEW_BODIES) as server, connections(server.port, 6) as clients:
         head = POST + b"Connection: close\r\nContent-Length: 1000000\r\n\r\n"
         for client in clients:
             client.sendall(head + b"x" * 900_000)
@@ -434,6 +437,27 @@ def test_many_large_bodies_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatc
             assert to_the_end(client).startswith(b"HTTP/1.1 200")
         for client in clients[:3]:
             assert to_the_end(client).startswith(b"HTTP/1.1 503")
+
+
+def test_large_bodies_that_wait_for_a_thread_do_not_fill_the_memory() -> None:
+    gate = Gate()
+    limits = Limits(body_bytes=1_000_000)
+    with (
+        serving(gate, threads=1, limits=limits, terms=FEW_BODIES) as server,
+        connections(server.port, 7) as (running, *clients),
+    ):
+        body = POST + b"Connection: close\r\nContent-Length: 900000\r\n\r\n" + b"x" * 900_000
+        running.sendall(body)
+        assert gate.running.acquire(timeout=10)
+        for client in clients:
+            client.sendall(body)
+            time.sleep(0.05)
+        for client in clients[:3]:
+            assert to_the_end(client).startswith(b"HTTP/1.1 503")
+        gate.open.set()
+        # What runs counts no more.
+        for client in (running, *clients[3:]):
+            assert to_the_end(client).startswith(b"HTTP/1.1 200")
 
 
 def test_the_end_waits_for_what_has_begun_and_for_a_last_request() -> None:
