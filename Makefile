@@ -29,7 +29,7 @@ bench: .venv/dev ## Measure what a request costs, beside pgbench and other serve
 bench-quick: .venv/dev ## The same in a minute, with less to compare
 	$(BIN)/python scripts/bench --quick $(BENCH)
 
-faults: .venv/dev ## Provoke faults, and show what others notice and whether a write is lost (ten minutes)
+faults: .venv/dev ## Provoke faults, and show what others notice and whether a write is lost (a quarter of an hour)
 	$(BIN)/python scripts/faults $(FAULTS)
 
 bench-validator: .venv/dev ## Time the largest statement of each construct, and typical ones cold and warm

@@ -9,17 +9,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
 # The network that can be cut is the tests' too.
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from breakages import BREAKAGES, QUICK, Outcome, provoke
+from breakages import GROUPS, QUICK, Group, Outcome, provoke
 from neighbours import NEIGHBOURS
 from observer import Client, Observer, Seen, observing
-from sides import Service, Stand, breakable, started
+from sides import Service, started
+from stands import Missing
 
 SELECT = "SELECT a FROM t WHERE a = $1"
 
@@ -29,19 +30,18 @@ def main() -> int:
     parser.add_argument("--url", help="a service that runs already; without it one is started here")
     parser.add_argument("--token", help="of its administrator, for --url")
     parser.add_argument("--seconds", type=float, default=10, help="how long each fault of a neighbour lasts")
-    parser.add_argument("--quick", action="store_true", help="some of those of processes and networks, half a minute")
+    parser.add_argument("--quick", action="store_true", help="some of those of processes and networks, a minute")
     parser.add_argument("--only", default="", help="faults whose name has this in it")
     options = parser.parse_args()
     if options.quick:
-        return 0 if _breakages({fault.__name__: fault for fault in QUICK}) else 1
+        return 0 if _breakages(QUICK, "") else 1
     if options.url:
         _neighbours(Service(options.url, options.token or ""), options.seconds, options.only)
         return 0
     if any(options.only in name for name in NEIGHBOURS):
         with started() as service:
             _neighbours(service, options.seconds, options.only)
-    chosen = {name: fault for name, fault in BREAKAGES.items() if options.only in name}
-    return 0 if not chosen or _breakages(chosen) else 1
+    return 0 if _breakages(GROUPS, options.only) else 1
 
 
 def _neighbours(service: Service, seconds: float, only: str) -> None:
@@ -69,17 +69,25 @@ def _settle(observer: Observer) -> None:
             return
 
 
-def _breakages(chosen: Mapping[str, Callable[[Stand], None]]) -> bool:
+def _breakages(groups: Iterable[Group], only: str) -> bool:
     """Whether every write is accounted for."""
     columns = ("longest s", "recovery s", "lost", "doubled", "misreported")
-    print(f"\n{'fault':26} " + " ".join(f"{column:>11}" for column in columns) + "  answers other than 200")
+    print(f"\n{'fault':36} " + " ".join(f"{column:>11}" for column in columns) + "  answers other than 200")
     is_sound = True
-    with breakable() as stand:
-        token, numbers = stand.writer(), count(1)
-        for name, fault in chosen.items():
-            outcome = provoke(stand, fault, token, numbers)
-            _print_outcome(name, outcome)
-            is_sound = is_sound and outcome.is_sound
+    numbers = count(1)
+    for group in groups:
+        chosen = group.chosen(only)
+        if not chosen:
+            continue
+        try:
+            with group.stand() as stand:
+                stand.make_writer()
+                for name, fault in chosen.items():
+                    outcome = provoke(stand, fault, numbers)
+                    _print_outcome(name, outcome)
+                    is_sound = is_sound and outcome.is_sound
+        except Missing as missing:
+            print(f"{', '.join(chosen):36} left out, because this machine lacks {missing}", flush=True)
     return is_sound
 
 
@@ -93,7 +101,7 @@ def _print_outcome(name: str, outcome: Outcome) -> None:
     answers = ", ".join(f"{times} x {answer}" for answer, times in outcome.told.items())
     times = f"{outcome.longest_s:11.2f} {outcome.recovery_s:11.2f}"
     counts = f"{outcome.lost:11} {outcome.doubled:11} {outcome.misreported:11}"
-    print(f"{name:26} {times} {counts}  {answers or 'none'} of {outcome.writes}", flush=True)
+    print(f"{name:36} {times} {counts}  {answers or 'none'} of {outcome.writes}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,24 +5,60 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import count
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import psutil
 import psycopg
 from observer import Client
-from sides import Stand
+from psycopg.conninfo import make_conninfo
+from stands import (
+    Pooled,
+    Proxied,
+    Replicated,
+    Stand,
+    another,
+    of_an_older_version,
+    on_a_small_disk,
+    pooled,
+    pooled_as_it_comes,
+    proxied,
+    replicated,
+)
 from support.proxies import Network
+
+from postgate import embedded
 
 WRITERS = 6
 # How long a fault lasts, where it does.
 FAULT_S = 2.0
 RECOVERY_S = 30.0
 INSERT = "INSERT INTO written VALUES ($1)"
+
+
+class Group(NamedTuple):
+    """Faults of one stand.
+
+    Attributes:
+        prefix: what is printed before their names.
+    """
+
+    prefix: str
+    stand: Callable[[], AbstractContextManager[Any]]
+    faults: tuple[Callable[[Any], None], ...]
+
+    def chosen(self, only: str) -> dict[str, Callable[[Any], None]]:
+        """Those whose name has this in it."""
+        named = {self.prefix + fault.__name__.replace("_", " "): fault for fault in self.faults}
+        return {name: fault for name, fault in named.items() if only in name}
 
 
 class Outcome(NamedTuple):
@@ -88,10 +124,10 @@ class _Writers:
             thread.join()
 
 
-def provoke(stand: Stand, fault: Callable[[Stand], None], token: str, numbers: count[int]) -> Outcome:
+def provoke(stand: Stand, fault: Callable[[Any], None], numbers: count[int]) -> Outcome:
     """Write all the time, have the fault, and account for every write when all is well again."""
     first = next(numbers)
-    writers = _Writers(stand.service.url, token, numbers)
+    writers = _Writers(stand.service.url, stand.token, numbers)
     time.sleep(0.5)
     fault(stand)
     over = time.monotonic()
@@ -109,7 +145,7 @@ def provoke(stand: Stand, fault: Callable[[Stand], None], token: str, numbers: c
             time.sleep(0.1)
         table = f'"{stand.schema}".written'
         found = connection.execute(f"SELECT n, count(*) FROM {table} WHERE n >= {first} GROUP BY n").fetchall()
-    there = dict(found)
+    there: dict[int, int] = dict(found)
     return Outcome(
         len(writers.done) + writers.told.total(),
         writers.told,
@@ -162,18 +198,38 @@ def postgresql_stands_still(stand: Stand) -> None:
         process.resume()
 
 
-def the_network_resets(stand: Stand) -> None:
+def the_network_resets(stand: Proxied) -> None:
     end = time.monotonic() + FAULT_S
     while time.monotonic() < end:
         stand.proxy.cut()
         time.sleep(0.1)
 
 
-def the_network_swallows(stand: Stand) -> None:
+def the_network_swallows(stand: Proxied) -> None:
     stand.proxy.network = Network.BLACK_HOLE
     time.sleep(FAULT_S)
     stand.proxy.cut()
     stand.proxy.network = Network.FORWARDS
+
+
+def answers_come_by_halves(stand: Proxied) -> None:
+    stand.proxy.network = Network.HALVES
+    time.sleep(FAULT_S)
+    stand.proxy.network = Network.FORWARDS
+
+
+def others_have_all_connections(stand: Stand) -> None:
+    """Each that a session of the service's gives up is taken by somebody else at once."""
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'postgate'"
+    with ExitStack() as stack:
+        connection = stack.enter_context(psycopg.connect(stand.conninfo, autocommit=True))
+        until = time.monotonic() + FAULT_S
+        while time.monotonic() < until:
+            connection.execute(end)
+            with suppress(psycopg.OperationalError):
+                while True:
+                    stack.enter_context(psycopg.connect(stand.conninfo))
+            time.sleep(0.05)
 
 
 def a_worker_is_killed(stand: Stand) -> None:
@@ -200,23 +256,129 @@ def the_master_is_killed(stand: Stand) -> None:
     stand.restart(signal.SIGKILL)
 
 
-# Half a minute, for the tests.
-QUICK = (sessions_are_ended, a_session_is_killed, the_network_swallows, a_worker_is_killed, the_master_is_killed)
-BREAKAGES = {
-    function.__name__.replace("_", " "): function
-    for function in (
-        nothing,
-        sessions_are_ended,
-        a_session_is_killed,
-        postgresql_is_killed,
-        postgresql_restarts,
-        postgresql_stands_still,
-        the_network_resets,
-        the_network_swallows,
-        a_worker_is_killed,
-        a_worker_stands_still,
-        workers_are_reloaded,
-        the_service_is_restarted,
-        the_master_is_killed,
-    )
-}
+def pgbouncer_is_killed(stand: Pooled) -> None:
+    stand.bouncer.restart()
+
+
+def the_primary_is_killed(stand: Replicated) -> None:
+    os.kill(stand.postmaster(), signal.SIGKILL)
+    stand.promote()
+
+
+def the_primary_is_stopped(stand: Replicated) -> None:
+    os.kill(stand.postmaster(), signal.SIGINT)
+    stand.promote()
+
+
+def the_disk_is_full(stand: Stand) -> None:
+    """Neither tables nor PostgreSQL's log of changes can grow, and it ends when the latter has to."""
+    ballast = stand.cluster.data_dir / "ballast"
+    fill = "CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 100000)"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1 << 20))
+    end = time.monotonic() + FAULT_S
+    while time.monotonic() < end:
+        for sql in ("SELECT pg_switch_wal()", fill):
+            with (
+                suppress(psycopg.Error),
+                psycopg.connect(stand.conninfo, autocommit=True, connect_timeout=2) as connection,
+            ):
+                connection.execute(sql)
+        time.sleep(0.05)
+    ballast.unlink()
+    stand.until_postgresql_runs()
+
+
+def twenty_services_start(stand: Stand) -> None:
+    """At once, on a database that none of them has migrated yet."""
+    with psycopg.connect(stand.conninfo, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE fresh")
+    started = [another(stand, make_conninfo(stand.conninfo, dbname="fresh")) for _ in range(20)]
+    for process in started:
+        process.healthy()
+    for process in started:
+        process.stop()
+        process.close()
+
+
+def this_version_starts_beside_it(stand: Stand) -> None:
+    """It migrates the database, and the older one goes on."""
+    process = another(stand)
+    process.healthy()
+    time.sleep(FAULT_S)
+    process.stop()
+    process.close()
+
+
+def a_dump_is_restored(stand: Stand) -> None:
+    """On a new server, where a service has to find the walls as they were, and the tokens to open the same."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)
+        with embedded.running(Path(directory) / "data") as conninfo:
+            binaries = stand.cluster.binaries
+            source, target = (make_conninfo(one, dbname="postgres") for one in (stand.conninfo, conninfo))
+            dump = subprocess.run([binaries / "pg_dumpall", "-d", source], capture_output=True, check=True)
+            # The login and its database are there already.
+            subprocess.run([binaries / "psql", "-q", target], input=dump.stdout, capture_output=True, check=True)
+            process = another(stand, conninfo)
+            process.healthy()
+            there = Client(f"http://127.0.0.1:{process.port}", stand.token)
+            if not there.rows("SELECT count(*) AS n FROM written")[0]["n"]:
+                raise RuntimeError("what was written is not in the dump")
+            process.stop()
+            process.close()
+
+
+# A minute, for the tests.
+QUICK = (
+    Group(
+        "",
+        proxied,
+        (
+            sessions_are_ended,
+            a_session_is_killed,
+            the_network_swallows,
+            answers_come_by_halves,
+            others_have_all_connections,
+            a_worker_is_killed,
+            the_master_is_killed,
+        ),
+    ),
+    Group("", replicated, (the_primary_is_killed,)),
+)
+GROUPS = (
+    Group(
+        "",
+        proxied,
+        (
+            nothing,
+            sessions_are_ended,
+            a_session_is_killed,
+            postgresql_is_killed,
+            postgresql_restarts,
+            postgresql_stands_still,
+            the_network_resets,
+            the_network_swallows,
+            answers_come_by_halves,
+            others_have_all_connections,
+            a_worker_is_killed,
+            a_worker_stands_still,
+            workers_are_reloaded,
+            the_service_is_restarted,
+            the_master_is_killed,
+            twenty_services_start,
+            a_dump_is_restored,
+        ),
+    ),
+    Group("", replicated, (the_primary_is_killed,)),
+    Group("", replicated, (the_primary_is_stopped,)),
+    Group("", on_a_small_disk, (the_disk_is_full,)),
+    Group("older: ", of_an_older_version, (nothing, this_version_starts_beside_it)),
+    Group(
+        "pooled: ",
+        pooled,
+        (nothing, sessions_are_ended, pgbouncer_is_killed, postgresql_is_killed, postgresql_restarts),
+    ),
+    Group("pooled, 15 s: ", pooled_as_it_comes, (postgresql_restarts,)),
+)

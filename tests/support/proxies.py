@@ -16,6 +16,8 @@ class Network(Enum):
     BLACK_HOLE = auto()
     # Connections are ended as they come.
     RESETS = auto()
+    # Of what the server says half is handed on, and then the connection ends.
+    HALVES = auto()
 
 
 class Proxy:
@@ -61,7 +63,7 @@ class Proxy:
                 self._sockets.append(client)
                 if self.network is Network.RESETS:
                     client.close()
-                elif self.network is Network.FORWARDS:
+                elif self.network is not Network.BLACK_HOLE:
                     threading.Thread(target=self._forward, args=[client], daemon=True).start()
 
     def _forward(self, client: socket.socket) -> None:
@@ -74,13 +76,16 @@ class Proxy:
         others = {client: server, server: client}
         with suppress(OSError, ValueError):
             while not self._ends.is_set():
-                if self.network is not Network.FORWARDS:
+                if self.network in (Network.BLACK_HOLE, Network.RESETS):
                     # The kernels' buffers take what still comes.
                     self._ends.wait(0.02)
                     continue
                 for one in select.select(list(others), [], [], 0.02)[0]:
                     data = one.recv(65536)
                     if not data:
+                        raise ConnectionError
+                    if self.network is Network.HALVES and one is server:
+                        client.sendall(data[: len(data) // 2])
                         raise ConnectionError
                     others[one].sendall(data)
         for one in others:
