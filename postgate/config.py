@@ -76,7 +76,8 @@ SETTINGS = (
     Setting(
         "POSTGATE_DATABASE_CONCURRENCY",
         "",
-        "statements of one database that run at once on all workers; in each at most half of its connections",
+        "statements of one database that run at once on all workers; in each at most half of its connections. When"
+        " unset, and PostgreSQL is on this machine, slow ones are as many as its CPUs while other databases ask too",
     ),
     Setting("POSTGATE_DATABASE_QUEUE", "64", "requests of one database that wait in a worker; the next one is 429"),
     Setting("POSTGATE_SKIP_MIGRATIONS", "false", "leave the database's schema as it is at start"),
@@ -127,6 +128,7 @@ class Config:
     pool_timeout_s: float = 5.0
     pool_idle_s: float = 60.0
     max_concurrency: int = MOST_AT_ONCE
+    slow_concurrency: int = MOST_AT_ONCE
     database_queue: int = 64
     skip_migrations: bool = False
     allow_unprotected: bool = False
@@ -183,6 +185,9 @@ class Config:
             pool_size=values.whole("POSTGATE_POOL_SIZE", 1, 1024, default=max(4, min(16, ALL_CONNECTIONS // workers))),
             pool_timeout_s=values.number("POSTGATE_POOL_TIMEOUT", 0.1, 3600),
             pool_idle_s=values.number("POSTGATE_POOL_IDLE", 1, 86_400),
+            slow_concurrency=MOST_AT_ONCE
+            if values.has("POSTGATE_DATABASE_CONCURRENCY")
+            else _processors_beside(conninfo),
             max_concurrency=values.whole("POSTGATE_DATABASE_CONCURRENCY", 1, MOST_AT_ONCE, default=MOST_AT_ONCE),
             database_queue=values.whole("POSTGATE_DATABASE_QUEUE", 0, 100_000),
             skip_migrations=values.switch("POSTGATE_SKIP_MIGRATIONS"),
@@ -199,6 +204,9 @@ class _Values:
     def __init__(self, environ: Mapping[str, str]) -> None:
         texts = {**_dotenv(), **environ}
         self._set = {name: texts[name].strip() for name in _DEFAULTS if texts.get(name, "").strip()}
+
+    def has(self, name: str) -> bool:
+        return name in self._set
 
     def text(self, name: str) -> str:
         return self._set.get(name, _DEFAULTS[name])
@@ -254,10 +262,19 @@ class _Values:
 
 def _workers(conninfo: str | None) -> int:
     """As many as keep the processors busy: for a request PostgreSQL works about as long as we do."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = _processors()
     if conninfo is None or is_local(conninfo):
         processors //= 2
     return max(1, min(processors, 8))
+
+
+def _processors_beside(conninfo: str | None) -> int:
+    """The most slow statements of a database while others ask too: what PostgreSQL has, where that is known."""
+    return max(2, _processors()) if conninfo is None or is_local(conninfo) else MOST_AT_ONCE
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _dotenv() -> dict[str, str]:

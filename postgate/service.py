@@ -51,7 +51,7 @@ class Service:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.pools = Pools(config)
-        self.registry = Registry(self.pools, config.max_concurrency)
+        self.registry = Registry(self.pools, config.max_concurrency, config.slow_concurrency)
         self.slots = Slots(config.pool_share)
         self.rates = Rates()
         self.memory = Memory(config.request_bytes, config.pool_timeout_s)

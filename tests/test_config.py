@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from support.paths import ROOT
 
-from postgate.config import MEGABYTE, SETTINGS, Config, ConfigError
+from postgate.config import MEGABYTE, MOST_AT_ONCE, SETTINGS, Config, ConfigError
 
 README = ROOT / "README.md"
 
@@ -32,8 +32,8 @@ def test_defaults() -> None:
     assert (config.max_body_bytes, config.statement_timeout_ms) == (10 * MEGABYTE, 30_000)
     assert not config.skip_migrations
     assert 1 <= config.workers <= 8
-    # What is made without an environment, in tests, has the same defaults.
-    same = [field.name for field in fields(Config) if field.name != "workers"]
+    # What is made without an environment, in tests, has the same defaults, but for what the machine tells.
+    same = [field.name for field in fields(Config) if field.name not in ("workers", "slow_concurrency")]
     assert [getattr(config, name) for name in same] == [getattr(Config(), name) for name in same]
 
 
@@ -125,6 +125,10 @@ def test_beside_postgresql_there_are_half_as_many_workers(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
     assert Config.from_env({"DATABASE_URL": conninfo}).workers == (3 if local else 6)
     assert Config.from_env({"DATABASE_URL": conninfo, "POSTGATE_WORKERS": "5"}).workers == 5
+    # Slow statements have as many as there are, where these are PostgreSQL's.
+    assert Config.from_env({"DATABASE_URL": conninfo}).slow_concurrency == (6 if local else MOST_AT_ONCE)
+    told = Config.from_env({"DATABASE_URL": conninfo, "POSTGATE_DATABASE_CONCURRENCY": "3"})
+    assert (told.max_concurrency, told.slow_concurrency) == (3, MOST_AT_ONCE)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
     assert Config.from_env({"DATABASE_URL": conninfo}).workers == 1
 

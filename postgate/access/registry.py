@@ -93,13 +93,15 @@ class Registry:
             database; how many slots that has can be stale until the next look-up.
     """
 
-    def __init__(self, pools: Pools, max_concurrency: int) -> None:
+    def __init__(self, pools: Pools, max_concurrency: int, slow_concurrency: int) -> None:
         """
         Args:
-            max_concurrency: of a database that has no limit of its own.
+            max_concurrency: `Owner.most` of a database that has no limit of its own.
+            slow_concurrency: `Owner.most_slow` of such a database, if it is in the shared one.
         """
         self._pools = pools
         self._max_concurrency = max_concurrency
+        self._slow_concurrency = slow_concurrency
         self.owners: Remembered[str, Owner] = Remembered(_MAX_TOKENS)
         self.remembered: Remembered[str, Access] = Remembered(_MAX_TOKENS)
 
@@ -115,7 +117,7 @@ class Registry:
         command = Command(_LOOK_UP, [token_hash.encode()], [TEXT])
         rows = self._pools.query(self._pools.shared, command, LOOK_UP_MS)
         row = [(value or b"").decode() for row in rows for value in row]
-        access = _access(row, token_hash, self._max_concurrency)
+        access = _access(row, token_hash, self._max_concurrency, self._slow_concurrency)
         self.owners.put(token_hash, access.owner)
         # A dedicated backend cannot tell that a look-up is stale, so each request asks anew.
         if access.dedicated is None:
@@ -123,7 +125,7 @@ class Registry:
         return access
 
 
-def _access(row: list[str], token_hash: str, max_concurrency: int) -> Access:
+def _access(row: list[str], token_hash: str, max_concurrency: int, slow_concurrency: int) -> Access:
     # The comparison takes the same time wherever the hashes differ.
     if not row or not hmac.compare_digest(row[1], token_hash):
         raise Unauthorized()
@@ -134,6 +136,7 @@ def _access(row: list[str], token_hash: str, max_concurrency: int) -> Access:
     held_to = DatabaseLimits(
         _whole(limits[0]), int(limits[1]), int(limits[2]), _whole(limits[3]), _whole(limits[4]), _whole(limits[5])
     )
+    most = held_to.max_concurrency
     return Access(
         token_id=token_id,
         token_hash=token_hash,
@@ -144,7 +147,9 @@ def _access(row: list[str], token_hash: str, max_concurrency: int) -> Access:
         limits=held_to,
         dedicated=Backend(database_id, conninfo) if is_dedicated else None,
         definitions=definitions,
-        owner=Owner(database_id, held_to.max_concurrency or max_concurrency),
+        owner=Owner(
+            database_id, most or max_concurrency, most or (max_concurrency if is_dedicated else slow_concurrency)
+        ),
         looked_up_at=time.monotonic(),
     )
 

@@ -30,8 +30,8 @@ class Slots(Protocol):
     def take(self, owner: Any) -> bool:
         """Whether one more of this owner's may run; then `give` follows."""
 
-    def give(self, owner: Any) -> None:
-        """One of this owner's is done."""
+    def give(self, owner: Any, took_s: float) -> None:
+        """One of this owner's is done, which has taken so long."""
 
 
 class NoSlot(BaseException):

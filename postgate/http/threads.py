@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from postgate.http.terms import NoSlot, Slots
@@ -101,6 +102,7 @@ class Threads(Generic[T]):
         sleeper: _Sleeper[T] = _Sleeper()
         while True:
             owner = None
+            started = monotonic()
             try:
                 owner = self._run(job)
             except NoSlot:
@@ -110,7 +112,7 @@ class Threads(Generic[T]):
                     self._turn_away(job)
             with self._lock:
                 if owner is not None and self._slots is not None:
-                    self._slots.give(owner)
+                    self._slots.give(owner, monotonic() - started)
                 following = self._next() if self._waiting else None
                 if following is None:
                     self._asleep.append(sleeper)

@@ -51,6 +51,16 @@ def until_so_many_wait(service: Service, count: int) -> None:
         time.sleep(0.02)
 
 
+def test_slow_statements_leave_processors_to_others(conninfo: str) -> None:
+    with a_service(conninfo, pool_size=8, slow_concurrency=2) as service:
+        greedy, other = service.tenant(), service.tenant()
+        assert service.query("SELECT 1 AS a", token=other.token).status == 200
+        with waiting_statements(service, greedy, 6):
+            until_so_many_wait(service, 2)
+            assert service.query("SELECT 1 AS a", token=other.token).status == 200
+            assert service.execute(WAITING) == [(2,)]
+
+
 def test_a_tenant_whose_statements_wait_does_not_hold_up_the_others(conninfo: str) -> None:
     with a_service(conninfo, pool_size=8, database_queue=10) as service:
         greedy, other = service.tenant(), service.tenant()
@@ -140,7 +150,7 @@ def test_a_connection_that_serves_several_databases_gives_each_its_slots_back(co
         deadline = time.monotonic() + 5
         for tenant in tenants:
             for _ in range(2):
-                while not slots.take(Owner(tenant.id, 2)):
+                while not slots.take(Owner(tenant.id, 2, 2)):
                     assert time.monotonic() < deadline
                     time.sleep(0.02)
 

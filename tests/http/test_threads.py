@@ -29,7 +29,7 @@ class Slots:
             self.taken[owner] += 1
             return True
 
-    def give(self, owner: Any) -> None:
+    def give(self, owner: Any, took_s: float) -> None:
         with self._lock:
             self.taken[owner] -= 1
 
