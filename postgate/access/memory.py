@@ -43,7 +43,7 @@ class Memory:
             self._growing[holding] = None
 
     def give(self, holding: Holding, size: int) -> None:
-        """Take back some of what a request has; it asks for no more."""
+        """Take back some of what a request has, or nothing; it asks for no more."""
         with self._changed:
             left = self._held[holding.database_id] - size
             if left:
@@ -90,6 +90,7 @@ class Holding:
 
     def keep(self, size: int) -> None:
         """Hold no more than so many bytes, and ask for no more."""
-        if size < self.bytes:
-            self._memory.give(self, self.bytes - size)
-            self.bytes = size
+        if self.bytes:
+            kept = min(size, self.bytes)
+            self._memory.give(self, self.bytes - kept)
+            self.bytes = kept

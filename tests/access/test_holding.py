@@ -70,6 +70,13 @@ def test_who_has_enough_asks_nobody() -> None:
     assert memory.held_bytes == 30
 
 
+def test_who_keeps_all_is_no_longer_the_eldest() -> None:
+    memory = Memory(100, wait_s=0)
+    first, second = holding(memory, "a", 25), holding(memory, "a", 25)
+    first.keep(25)
+    second.require(60)
+
+
 def test_a_request_waits_for_its_turn() -> None:
     memory = Memory(100, wait_s=10)
     first = holding(memory, "a", 50)
