@@ -27,6 +27,16 @@ def explain(error: BaseException, conninfo: str) -> str:
     return hide_secrets(line or message.strip().partition("\n")[0], conninfo)
 
 
+def describe(conninfo: str) -> str:
+    """Which database it is, for a person, without a secret."""
+    if is_malformed(conninfo):
+        return "(the connection string is malformed)"
+    parts = conninfo_to_dict(conninfo)
+    host = parts.get("host") or parts.get("hostaddr") or "localhost"
+    name = parts.get("dbname") or parts.get("user") or ""
+    return hide_secrets(f"{name} at {host}:{parts.get('port') or 5432}", conninfo)
+
+
 def hide_secrets(text: str, conninfo: str) -> str:
     """The text with every secret of the conninfo blacked out."""
     for key, value in conninfo_to_dict(conninfo).items():

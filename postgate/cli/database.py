@@ -11,7 +11,7 @@ import psycopg
 
 from postgate import embedded
 from postgate.config import Config, ConfigError
-from postgate.conninfo import explain
+from postgate.conninfo import describe, explain
 from postgate.metadata import migrate, trial
 from postgate.server.signals import end_on_signals
 
@@ -26,18 +26,22 @@ def configured() -> Config:
 
 @contextmanager
 def database(config: Config) -> Iterator[str]:
-    """The conninfo of the database, which runs as long as the body if it is the embedded one."""
+    """The conninfo of the database, which runs as long as the body if it is the embedded one; it is told which one.
+
+    It has to be there: a command in the wrong directory makes no second one.
+    """
     end_on_signals()
+    where = f"embedded, in {config.data_dir.absolute()}" if config.conninfo is None else describe(config.conninfo)
     with one_line_errors(), embedded.database(config) as conninfo:
+        report(f"Database: {where}")
         yield conninfo
 
 
 @contextmanager
 def migrated(config: Config) -> Iterator[str]:
-    """The same, with the newest schema, unless the settings leave that to somebody else."""
+    """The same, if it is as this version needs it: only `serve` and `migrate` change that."""
     with database(config) as conninfo:
-        if not config.skip_migrations:
-            migrate.upgrade(conninfo)
+        migrate.require_head(conninfo)
         yield conninfo
 
 

@@ -11,15 +11,35 @@ from postgate.metadata import migrate as migration
 
 @click.command()
 @click.option("--gateway", metavar="ROLE", help="Let the service log in as this role; run it as a superuser.")
-def migrate(gateway: str | None) -> None:
+@click.option("--adopt", is_flag=True, help="Take a database that has somebody else's tables.")
+@click.option("--undo", is_flag=True, help="Take everything of postgate's out of the database again.")
+@click.option("--yes", is_flag=True, help="Do not ask before --undo.")
+def migrate(gateway: str | None, adopt: bool, undo: bool, yes: bool) -> None:
     """Bring the database's schema up to date."""
+    if undo and (adopt or gateway is not None):
+        raise click.UsageError("--undo goes with no other option than --yes")
     with database(configured()) as conninfo:
         migration.wait_for_database(conninfo, report)
-        migration.upgrade(conninfo)
+        if undo:
+            _undo(conninfo, yes)
+            return
+        migration.upgrade(conninfo, adopts=adopt)
         report(f"The database is at revision {migration.head()}.")
         if gateway is not None:
             migration.admit(conninfo, gateway)
             report(f"The role {gateway} may serve it.")
+
+
+def _undo(conninfo: str, yes: bool) -> None:
+    if migration.current(conninfo) is None:
+        raise click.ClickException("the database has nothing of postgate's")
+    question = (
+        "Delete all tokens and what postgate knows of its databases? The schemas of tenants stay, with their tables"
+    )
+    if not yes:
+        click.confirm(question, abort=True, err=True)
+    migration.downgrade(conninfo, "base")
+    report("Nothing of postgate's is left, and PUBLIC has what it had.")
 
 
 @click.command()

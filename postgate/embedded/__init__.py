@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from postgate.embedded.cluster import NAME, Cluster, EmbeddedError
+from postgate.embedded.cluster import NAME, Cluster, EmbeddedError, is_cluster
 
 if TYPE_CHECKING:
     from postgate.config import Config
@@ -27,13 +27,25 @@ __all__ = ["EmbeddedError", "database", "running"]
 
 
 @contextmanager
-def database(config: Config) -> Iterator[str]:
-    """The conninfo of the configured database, or of the embedded one, which then runs as long as the body."""
+def database(config: Config, *, creates: bool = False) -> Iterator[str]:
+    """The conninfo of the configured database, or of the embedded one, which then runs as long as the body.
+
+    Args:
+        creates: make an embedded one where there is none.
+
+    Raises:
+        EmbeddedError: there is none, or it cannot be used.
+    """
     if config.conninfo is not None:
         yield config.conninfo
-    else:
-        with running(config.data_dir, memory_bytes=config.embedded_memory_bytes) as conninfo:
-            yield conninfo
+        return
+    if not creates and not is_cluster(config.data_dir):
+        raise EmbeddedError(
+            f"there is no database in {config.data_dir.absolute()}: run this where `postgate serve` runs, or name the"
+            " database by POSTGATE_DATA_DIR or DATABASE_URL"
+        )
+    with running(config.data_dir, memory_bytes=config.embedded_memory_bytes) as conninfo:
+        yield conninfo
 
 
 @contextmanager

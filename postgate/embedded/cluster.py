@@ -58,7 +58,7 @@ class Cluster:
     def start(self) -> None:
         """Join the server that runs here, or create the cluster if need be and start one."""
         if not self._join():
-            if not (self.cluster / "PG_VERSION").exists():
+            if not is_cluster(self.data_dir):
                 self._initdb()
             self._check_version()
             self._disown_lock_files()
@@ -217,6 +217,11 @@ class Cluster:
                 return True
             time.sleep(0.02)
         return False
+
+
+def is_cluster(data_dir: Path) -> bool:
+    """Whether there is one in this data directory."""
+    return (data_dir / "cluster" / "PG_VERSION").exists()
 
 
 def _binaries() -> Path:

@@ -24,6 +24,7 @@ LOCK = int.from_bytes(b"postgate", "big")
 # From so many tenants on a person wants to see that it goes on.
 MANY_TENANTS = 20
 _SETTINGS = read_sql("metadata", "settings")
+_STRANGERS = read_sql("metadata", "strangers")
 _LACKING_ROLES = read_sql("metadata", "lacking_roles")
 
 
@@ -31,17 +32,25 @@ class MigrationError(Exception):
     """The database could not be reached or brought to the revision; the text is one line for a person."""
 
 
-def upgrade(conninfo: str, revision: str = "head") -> None:
+def upgrade(conninfo: str, revision: str = "head", adopts: bool = False) -> None:
     """Bring the database up to `revision`; wait first for whoever is migrating it already.
 
     Then do what the database needs besides: tenants without their roles, which the previous revision or a restored
     backup has left, get them, and what a new PostgreSQL has opened is closed.
+
+    Args:
+        adopts: take also a database that is somebody else's: it loses what PUBLIC has there by default.
+
+    Raises:
+        MigrationError: it is somebody else's, cannot be reached, or a revision has failed.
     """
     from alembic import command
 
     # A gateway that may not migrate can still find that there is nothing to do.
     if current(conninfo) != (head() if revision == "head" else revision):
         with _readable_errors(conninfo), locked(conninfo) as connection:
+            if not adopts:
+                _refuse_strangers(connection)
             command.upgrade(_config(connection), revision)
     with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None, autocommit=True) as session:
         if session.execute("SELECT to_regproc('postgate_internal.harden') IS NOT NULL").fetchone() == (True,):
@@ -49,6 +58,39 @@ def upgrade(conninfo: str, revision: str = "head") -> None:
             _arrange_roles(session)
         if session.execute("SELECT to_regproc('postgate_internal.finish_deletions') IS NOT NULL").fetchone() == (True,):
             _finish_deletions(session)
+
+
+def _refuse_strangers(connection: Connection) -> None:
+    names = [str(name) for (name,) in execute_text(connection, _STRANGERS.decode())]
+    if names:
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        (database,) = execute_text(connection, "SELECT current_database()").one()
+        raise MigrationError(
+            f"the database {database} is somebody else's: it has {len(names)} tables and views ({shown}), and nothing"
+            " of postgate's. Give postgate one of its own (CREATE DATABASE postgate). `postgate migrate --adopt` takes"
+            " this one all the same: PUBLIC loses temporary tables, DO blocks, the catalog with pg_stat_activity, and"
+            " some 300 functions there, and triggers judge every definition, until `postgate migrate --undo`"
+        )
+
+
+def require_head(conninfo: str) -> None:
+    """See that the database is as this version needs it, and change nothing.
+
+    Raises:
+        MigrationError: it is not; the text says what to do.
+    """
+    found, needed = current(conninfo), head()
+    if found == needed:
+        return
+    if found is None:
+        raise MigrationError(
+            "the database has nothing of postgate's yet: `postgate serve` or `postgate migrate` makes it"
+        )
+    if found in revisions():
+        raise MigrationError(f"the database is at revision {found}, not {needed}: run `postgate migrate`")
+    raise MigrationError(
+        f"the database is at revision {found}, which this version of postgate does not know: use a newer one"
+    )
 
 
 def admit(conninfo: str, gateway: str) -> None:
@@ -115,12 +157,17 @@ def current(conninfo: str) -> str | None:
 
 def head() -> str:
     """The newest revision of this installation."""
+    return revisions()[0]
+
+
+def revisions() -> list[str]:
+    """Those of this installation, the newest first."""
     from alembic.script import ScriptDirectory
 
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    if newest is None:
+    found = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    if not found:
         raise MigrationError(f"there is no revision in {scripts()}")
-    return newest
+    return found
 
 
 def wait_for_database(

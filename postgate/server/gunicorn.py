@@ -36,7 +36,7 @@ OTHER_DESCRIPTORS = 1_000
 def serve(config: Config) -> None:
     """Serve until interrupted; the embedded database, if it is used, is stopped after the last worker."""
     configure_logging(config.log_level)
-    with embedded.database(config) as conninfo:
+    with embedded.database(config, creates=True) as conninfo:
         ready = prepare.ready(config, conninfo, _report_line)
         _Gunicorn(ready, first_steps(ready, config)).run()
 
@@ -73,7 +73,7 @@ def hooks() -> dict[str, Callable[[Any], None]]:
         try:
             config = Config.from_env(os.environ)
             configure_logging(config.log_level)
-            ready = prepare.ready(config, running.enter_context(embedded.database(config)), _report_line)
+            ready = prepare.ready(config, running.enter_context(embedded.database(config, creates=True)), _report_line)
             lines.append(first_steps(ready, config))
         except (ConfigError, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
             raise SystemExit(f"Error: {error}") from None

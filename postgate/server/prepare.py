@@ -62,7 +62,7 @@ def in_background(config: Config) -> Config:
     if config.conninfo is None:
         running = ExitStack()
         atexit.register(running.close)
-        config = dataclasses.replace(config, conninfo=running.enter_context(embedded.database(config)))
+        config = dataclasses.replace(config, conninfo=running.enter_context(embedded.database(config, creates=True)))
     if not config.skip_migrations:
         settled = Event()
         Thread(target=_prepare, args=[config, settled], name="postgate-migration", daemon=True).start()

@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from support.processes import environment, execute
+from support.catalog import schema_of
+from support.processes import environment, execute, running
 
 from postgate.metadata import migrate
 from postgate.metadata.protections import PROTECTIONS
@@ -38,10 +39,10 @@ def run(conninfo: str, tmp_path: Path) -> Run:
 
 
 def assert_fails(done: subprocess.CompletedProcess[str], reason: str) -> None:
-    """One line on standard error, exit status 1, nothing else."""
+    """Which database it is, if that is known, and one line on standard error, exit status 1, nothing else."""
     assert done.returncode == 1, done
     assert done.stdout == ""
-    assert re.fullmatch(r"Error: .*\n", done.stderr), done.stderr
+    assert re.fullmatch(r"(Database: .*\n)?Error: .*\n", done.stderr), done.stderr
     assert re.search(reason, done.stderr), done.stderr
 
 
@@ -182,21 +183,74 @@ def test_migrate_brings_an_empty_database_to_the_head(empty: str, tmp_path: Path
     assert migrate.current(empty) == migrate.head()
 
 
-def test_the_first_command_on_an_empty_database_migrates_it(empty: str, tmp_path: Path) -> None:
-    done = execute([*POSTGATE, "create-db", "x"], tmp_path, DATABASE_URL=url_of(empty))
-    assert done.returncode == 0, done.stderr
-    assert migrate.current(empty) == migrate.head()
+CHANGE_NOTHING = (["create-db", "x"], ["gen-token", str(uuid4())], ["sql", "x", "-c", "SELECT 1"])
 
 
-def test_skipping_migrations_leaves_the_schema_alone(empty: str, tmp_path: Path) -> None:
-    settings = {"DATABASE_URL": url_of(empty), "POSTGATE_SKIP_MIGRATIONS": "1"}
-    assert_fails(execute([*POSTGATE, "create-db", "x"], tmp_path, **settings), "create_tenant_database")
-    assert migrate.current(empty) is None
+@pytest.mark.parametrize("command", CHANGE_NOTHING)
+@pytest.mark.parametrize("revision", [None, "0003"])
+def test_no_other_command_migrates(command: list[str], revision: str | None, empty: str, tmp_path: Path) -> None:
+    if revision is not None:
+        migrate.upgrade(empty, revision)
+    done = execute([*POSTGATE, *command], tmp_path, DATABASE_URL=url_of(empty))
+    assert_fails(done, "nothing of postgate's yet: .*postgate migrate" if revision is None else "at revision 0003, not")
+    assert migrate.current(empty) == revision
+
+
+def test_a_newer_database_is_left_alone(run: Run, connection: psycopg.Connection) -> None:
+    connection.execute("UPDATE postgate_alembic_version SET version_num = '9999'")
+    assert_fails(run("create-db", "x"), "revision 9999, which this version of postgate does not know")
+
+
+STRANGERS = """CREATE TABLE "Orders" (id int); CREATE SCHEMA crm; CREATE TABLE crm.people (id int);
+    CREATE VIEW crm.all_people AS SELECT * FROM crm.people; CREATE TABLE public.z (a int)"""
+
+
+def test_another_applications_database_is_refused_and_can_be_had_back(empty: str, tmp_path: Path) -> None:
+    def postgate(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return execute([*POSTGATE, *arguments], tmp_path, DATABASE_URL=url_of(empty), POSTGATE_PORT="0")
+
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(STRANGERS.encode())
+        before = schema_of(empty)
+        for command in ("migrate", "serve"):
+            done = postgate(command)
+            assert_fails(
+                done, r"somebody else's: it has 4 tables.*\(crm\.all_people, crm\.people, .*CREATE DATABASE.*--adopt"
+            )
+            assert schema_of(empty) == before
+        adopted = postgate("migrate", "--adopt")
+        assert adopted.returncode == 0, adopted.stderr
+        assert schema_of(empty)["open to all"] != before["open to all"]
+        created = postgate("create-db", "kept")
+        schema = re.search(r"Schema: (\S+)", created.stderr)
+        assert schema is not None
+        connection.execute(f"CREATE TABLE {schema[1]}.t AS SELECT 1 AS a".encode())
+        refused = postgate("migrate", "--undo")
+        assert (refused.returncode, "Aborted" in refused.stderr) == (1, True)
+        undone = postgate("migrate", "--undo", "--yes")
+        assert undone.returncode == 0, undone.stderr
+        # Without the rows that describe it a tenant's schema is an ordinary one.
+        assert connection.execute(f"SELECT a FROM {schema[1]}.t".encode()).fetchone() == (1,)
+        connection.execute(f"DROP SCHEMA {schema[1]} CASCADE".encode())
+        assert schema_of(empty) == before
+    assert_fails(postgate("migrate", "--undo", "--yes"), "nothing of postgate's")
+
+
+@pytest.mark.parametrize("command", [*CHANGE_NOTHING, ["migrate"], ["doctor"]])
+def test_only_serve_makes_a_database(command: list[str], tmp_path: Path) -> None:
+    done = execute([*POSTGATE, *command], tmp_path, POSTGATE_DATA_DIR="here")
+    assert_fails(done, f"there is no database in {tmp_path}/here: .*POSTGATE_DATA_DIR or DATABASE_URL")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_says_which_database_it_uses(run: Run, conninfo: str) -> None:
+    name = conninfo_to_dict(conninfo)["dbname"]
+    assert re.match(f"Database: {name} at .+:\\d+\n", run("create-db", "x").stderr)
 
 
 def test_doctor_of_a_good_database(run: Run) -> None:
     done = run("doctor")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     lines = [re.split(r"  +", line) for line in done.stdout.splitlines()]
     server = ["connection", "server version", "encoding", "gateway role", "memory of a statement", "revision"]
     assert [line[1] for line in lines] == [*server, *(protection.name for protection in PROTECTIONS)]
@@ -217,7 +271,7 @@ def test_a_database_that_does_not_keep_tenants_apart(
         assert execute([*POSTGATE, "doctor"], tmp_path, **lesser).returncode == 0
         connection.execute("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC")
         done = execute([*POSTGATE, "doctor"], tmp_path, **lesser)
-        assert (done.returncode, done.stderr) == (1, "")
+        assert done.returncode == 1
         (line,) = [re.split(r"  +", line) for line in done.stdout.splitlines() if line.startswith("BAD")]
         assert line[1:3] == ["DO blocks", "OPEN"]
         assert "postgate migrate --gateway" in line[4]
@@ -239,7 +293,7 @@ def test_doctor_of_an_unmigrated_database(empty: str, tmp_path: Path) -> None:
 
 def test_doctor_of_an_unreachable_database(tmp_path: Path) -> None:
     done = execute([*POSTGATE, "doctor"], tmp_path, DATABASE_URL="postgresql://user:s3cret@127.0.0.1:1/db")
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (1, "Database: db at 127.0.0.1:1\n")
     assert re.match(r"BAD +connection +", done.stdout)
     assert "s3cret" not in done.stdout
 
@@ -248,8 +302,12 @@ def test_without_a_database_url_the_embedded_one_is_used(tmp_path: Path) -> None
     data_dir = Path(tempfile.mkdtemp(prefix="postgate test-"))
     try:
         settings = {"POSTGATE_DATA_DIR": str(data_dir)}
+        with running([*POSTGATE, "serve"], tmp_path, **settings) as served:
+            served.healthy()
+            served.stop()
         created = execute([*POSTGATE, "create-db", "x"], tmp_path, **settings)
         assert created.returncode == 0, created.stderr
+        assert f"Database: embedded, in {data_dir}\n" in created.stderr
         generated = execute([*POSTGATE, "gen-token", created.stdout.strip()], tmp_path, **settings)
         assert re.fullmatch(PRINTED, generated.stdout), generated.stderr
         assert not (data_dir / "cluster" / "postmaster.pid").exists()

@@ -32,7 +32,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here / "installed"
 
 
-def test_the_wheel_migrates_and_serves(installed: Path, empty: str, tmp_path: Path) -> None:
+def test_the_wheel_migrates_serves_and_goes_without_a_trace(installed: Path, empty: str, tmp_path: Path) -> None:
     imported = [sys.executable, "-c", "import postgate.server.gunicorn, postgate; print(postgate.__file__)"]
     loaded = subprocess.run(imported, cwd=tmp_path, env=environment(PYTHONPATH=str(installed)), stdout=subprocess.PIPE)
     assert loaded.stdout.decode().startswith(str(installed))
@@ -43,3 +43,7 @@ def test_the_wheel_migrates_and_serves(installed: Path, empty: str, tmp_path: Pa
         service = Service(served.port, empty)
         assert service.query("SELECT id FROM create_tenant_database('x')").json["row_count"] == 1
         assert served.stop() == 0
+    undo = [sys.executable, "-m", "postgate", "migrate", "--undo", "--yes"]
+    settings = environment(DATABASE_URL=empty, PYTHONPATH=str(installed))
+    subprocess.run(undo, cwd=tmp_path, env=settings, check=True, capture_output=True, timeout=60)
+    assert migrate.current(empty) is None
