@@ -77,7 +77,7 @@ SETTINGS = (
         "POSTGATE_DATABASE_CONCURRENCY",
         "",
         "statements of one database that run at once on all workers; in each at most half of its connections. When"
-        " unset, and PostgreSQL is on this machine, slow ones are as many as its CPUs while other databases ask too",
+        " unset, and PostgreSQL is on this machine, slow ones leave a CPU free while other databases ask too",
     ),
     Setting("POSTGATE_DATABASE_QUEUE", "64", "requests of one database that wait in a worker; the next one is 429"),
     Setting("POSTGATE_SKIP_MIGRATIONS", "false", "leave the database's schema as it is at start"),
@@ -269,8 +269,9 @@ def _workers(conninfo: str | None) -> int:
 
 
 def _processors_beside(conninfo: str | None) -> int:
-    """The most slow statements of a database while others ask too: what PostgreSQL has, where that is known."""
-    return max(2, _processors()) if conninfo is None or is_local(conninfo) else MOST_AT_ONCE
+    """The most slow statements of a database while others ask too: they leave one of PostgreSQL's processors to the
+    others, where it is known how many it has."""
+    return max(1, _processors() - 1) if conninfo is None or is_local(conninfo) else MOST_AT_ONCE
 
 
 def _processors() -> int:

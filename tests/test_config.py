@@ -125,8 +125,8 @@ def test_beside_postgresql_there_are_half_as_many_workers(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
     assert Config.from_env({"DATABASE_URL": conninfo}).workers == (3 if local else 6)
     assert Config.from_env({"DATABASE_URL": conninfo, "POSTGATE_WORKERS": "5"}).workers == 5
-    # Slow statements have as many as there are, where these are PostgreSQL's.
-    assert Config.from_env({"DATABASE_URL": conninfo}).slow_concurrency == (6 if local else MOST_AT_ONCE)
+    # Slow statements leave one of them, where they are PostgreSQL's.
+    assert Config.from_env({"DATABASE_URL": conninfo}).slow_concurrency == (5 if local else MOST_AT_ONCE)
     told = Config.from_env({"DATABASE_URL": conninfo, "POSTGATE_DATABASE_CONCURRENCY": "3"})
     assert (told.max_concurrency, told.slow_concurrency) == (3, MOST_AT_ONCE)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
