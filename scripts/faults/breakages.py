@@ -294,21 +294,17 @@ def twenty_services_start(stand: Stand) -> None:
     """At once, on a database that none of them has migrated yet."""
     with psycopg.connect(stand.conninfo, autocommit=True) as connection:
         connection.execute("CREATE DATABASE fresh")
-    started = [another(stand, make_conninfo(stand.conninfo, dbname="fresh")) for _ in range(20)]
-    for process in started:
-        process.healthy()
-    for process in started:
-        process.stop()
-        process.close()
+    with ExitStack() as stack:
+        fresh = make_conninfo(stand.conninfo, dbname="fresh")
+        for process in [stack.enter_context(another(stand, fresh)) for _ in range(20)]:
+            process.healthy()
 
 
 def this_version_starts_beside_it(stand: Stand) -> None:
     """It migrates the database, and the older one goes on."""
-    process = another(stand)
-    process.healthy()
-    time.sleep(FAULT_S)
-    process.stop()
-    process.close()
+    with another(stand) as process:
+        process.healthy()
+        time.sleep(FAULT_S)
 
 
 def a_dump_is_restored(stand: Stand) -> None:
@@ -321,13 +317,11 @@ def a_dump_is_restored(stand: Stand) -> None:
             dump = subprocess.run([binaries / "pg_dumpall", "-d", source], capture_output=True, check=True)
             # The login and its database are there already.
             subprocess.run([binaries / "psql", "-q", target], input=dump.stdout, capture_output=True, check=True)
-            process = another(stand, conninfo)
-            process.healthy()
-            there = Client(f"http://127.0.0.1:{process.port}", stand.token)
-            if not there.rows("SELECT count(*) AS n FROM written")[0]["n"]:
-                raise RuntimeError("what was written is not in the dump")
-            process.stop()
-            process.close()
+            with another(stand, conninfo) as process:
+                process.healthy()
+                there = Client(f"http://127.0.0.1:{process.port}", stand.token)
+                if not there.rows("SELECT count(*) AS n FROM written")[0]["n"]:
+                    raise RuntimeError("what was written is not in the dump")
 
 
 # A minute, for the tests.

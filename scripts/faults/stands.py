@@ -20,7 +20,7 @@ from observer import Client
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sides import SERVE, service_at, serving_settings
 from support.paths import ROOT
-from support.processes import Process, free_port
+from support.processes import Process, free_port, running
 from support.proxies import Proxy, a_proxy
 
 from postgate import embedded
@@ -293,7 +293,10 @@ def _closing(stand: Stand) -> Iterator[Stand]:
         stand.close()
 
 
-def another(stand: Stand, conninfo: str | None = None) -> Process:
+@contextmanager
+def another(stand: Stand, conninfo: str | None = None) -> Iterator[Process]:
     """One more service of this version, on another port; it may still be starting."""
     settings = serving_settings(conninfo or stand.served, free_port()) | {"POSTGATE_WORKERS": "1"}
-    return Process(SERVE, ROOT, int(settings["POSTGATE_PORT"]), **settings)
+    with running(SERVE, ROOT, int(settings["POSTGATE_PORT"]), **settings) as process:
+        yield process
+        process.stop()
