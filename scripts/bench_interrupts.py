@@ -12,13 +12,15 @@ import os
 import select
 import signal
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
 import psycopg
+from support.paths import a_directory
 
 from postgate import embedded
 from postgate.validator.lists.functions import ALLOWED_FUNCTIONS
@@ -192,10 +194,8 @@ def main() -> None:
         if len(sys.argv) > 1:
             server = Server(sys.argv[1])
         else:
-            directory = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="postgate-bench-", ignore_cleanup_errors=True)
-            )
-            running = embedded.running(Path(directory), durable=False, memory_bytes=MEMORY_BYTES)
+            directory = stack.enter_context(a_directory("postgate-bench-"))
+            running = embedded.running(directory, durable=False, memory_bytes=MEMORY_BYTES)
             server = Server(stack.enter_context(running))
         calls = server.rows(FUNCTIONS, sorted(ALLOWED_FUNCTIONS)) + server.rows(OPERATORS)
         make_values(server)

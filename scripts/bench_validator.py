@@ -8,13 +8,16 @@ the first judgement of a text, one that is remembered, and what PostgreSQL's own
 """
 
 import gc
-import tempfile
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
 import pglast
 import psycopg
+from support.paths import a_directory
 
 from postgate import embedded
 from postgate.operations import OPERATIONS
@@ -132,8 +135,8 @@ def main() -> None:
         (name, count, f"SELECT {start * count}{inner}{end * count}") for name, (start, inner, end) in DEEP.items()
     ]
     with (
-        tempfile.TemporaryDirectory(prefix="postgate-bench-", ignore_cleanup_errors=True) as directory,
-        embedded.running(Path(directory), durable=False) as conninfo,
+        a_directory("postgate-bench-") as directory,
+        embedded.running(directory, durable=False) as conninfo,
         psycopg.connect(conninfo, autocommit=True) as connection,
     ):
         for name, count, text in texts:

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,8 +19,11 @@ from types import FrameType
 from typing import NamedTuple
 from wsgiref.util import setup_testing_defaults
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
 import psycopg
 from flask import Flask
+from support.paths import a_directory
 
 import postgate
 from postgate import embedded
@@ -49,8 +51,8 @@ class Call(NamedTuple):
 
 def main() -> None:
     with (
-        tempfile.TemporaryDirectory(prefix="postgate-trace-", ignore_cleanup_errors=True) as directory,
-        embedded.running(Path(directory), durable=False) as conninfo,
+        a_directory("postgate-trace-") as directory,
+        embedded.running(directory, durable=False) as conninfo,
     ):
         migrate.upgrade(conninfo)
         app = create_app(Config(conninfo=conninfo))

@@ -1,19 +1,23 @@
 """What every test may use: a PostgreSQL server and, for each test, a migrated database of its own."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 from support import walls
 from support.databases import a_database
+from support.paths import a_directory, open_checkout
 from support.service import Service, a_service
 
 from postgate import embedded
 from postgate.metadata import migrate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _open_checkout() -> Iterator[None]:
+    with open_checkout():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -23,13 +27,8 @@ def server() -> Iterator[str]:
     if given:
         yield given
         return
-    # Not pytest's own directory, which is closed to the account that PostgreSQL runs as when we are root.
-    data_dir = Path(tempfile.mkdtemp(prefix="postgate-test-"))
-    try:
-        with embedded.running(data_dir, durable=False) as conninfo:
-            yield conninfo
-    finally:
-        shutil.rmtree(data_dir)
+    with a_directory() as data_dir, embedded.running(data_dir, durable=False) as conninfo:
+        yield conninfo
 
 
 @pytest.fixture(scope="session")

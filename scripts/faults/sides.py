@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from observer import Client
-from support.paths import ROOT
+from support.paths import ROOT, a_directory
 from support.processes import execute, free_port, running
 
 from postgate import embedded
@@ -53,7 +52,7 @@ class Service(NamedTuple):
 @contextmanager
 def started() -> Iterator[Service]:
     """`postgate serve` from its first answer on, with an embedded PostgreSQL."""
-    with tempfile.TemporaryDirectory() as directory, embedded.running(Path(directory) / "data") as conninfo:
+    with a_directory() as directory, embedded.running(directory / "data") as conninfo:
         settings = serving_settings(conninfo, free_port())
         with running(SERVE, ROOT, int(settings["POSTGATE_PORT"]), **settings) as process:
             process.healthy()

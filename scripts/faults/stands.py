@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,7 +18,7 @@ import psycopg
 from observer import Client
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sides import SERVE, service_at, serving_settings
-from support.paths import ROOT
+from support.paths import ROOT, a_directory
 from support.processes import Process, free_port, running
 from support.proxies import Proxy, a_proxy
 
@@ -221,8 +220,8 @@ def pooled_as_it_comes() -> Iterator[Stand]:
 @contextmanager
 def replicated() -> Iterator[Stand]:
     """The primary is not started again when it dies."""
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        primary, standby = (Cluster(Path(directory) / name, durable=True) for name in ("primary", "standby"))
+    with a_directory() as directory, ExitStack() as stack:
+        primary, standby = (Cluster(directory / name, durable=True) for name in ("primary", "standby"))
         primary.start()
         stack.callback(primary.stop)
         standby.account.own(standby.data_dir)
@@ -241,23 +240,22 @@ def replicated() -> Iterator[Stand]:
 @contextmanager
 def on_a_small_disk() -> Iterator[Stand]:
     """Data and log of PostgreSQL on a file system of their own."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o711)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_MB}m,mode=711", "faults", directory]
+    with a_directory() as directory:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_MB}m,mode=711", "faults", str(directory)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             raise Missing("the right to mount a file system")
         try:
-            with embedded.running(Path(directory) / "data"), _closing(Stand(_cluster(directory))) as stand:
+            with embedded.running(directory / "data"), _closing(Stand(_cluster(directory))) as stand:
                 yield stand
         finally:
-            subprocess.run(["umount", "-l", directory], check=True)
+            subprocess.run(["umount", "-l", str(directory)], check=True)
 
 
 @contextmanager
 def of_an_older_version() -> Iterator[Stand]:
     """Served by what was there before the latest revision of the database's schema."""
-    with tempfile.TemporaryDirectory() as directory, _embedded() as cluster:
-        older = Path(directory) / "older"
+    with a_directory() as directory, _embedded() as cluster:
+        older = directory / "older"
         revision = _git("log", "-1", "--format=%H^", "--", "alembic/versions")
         _git("worktree", "add", "--detach", str(older), revision)
         try:
@@ -276,13 +274,13 @@ def _git(*arguments: str) -> str:
 
 @contextmanager
 def _embedded() -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory() as directory, embedded.running(Path(directory) / "data"):
+    with a_directory() as directory, embedded.running(directory / "data"):
         yield _cluster(directory)
 
 
-def _cluster(directory: str) -> Cluster:
+def _cluster(directory: Path) -> Cluster:
     """The one that runs there."""
-    return Cluster(Path(directory) / "data", durable=True)
+    return Cluster(directory / "data", durable=True)
 
 
 @contextmanager

@@ -2,10 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.catalog import schema_of
+from support.paths import a_directory
 from support.processes import environment, execute, running
 
 from postgate.metadata import migrate
@@ -299,8 +298,7 @@ def test_doctor_of_an_unreachable_database(tmp_path: Path) -> None:
 
 
 def test_without_a_database_url_the_embedded_one_is_used(tmp_path: Path) -> None:
-    data_dir = Path(tempfile.mkdtemp(prefix="postgate test-"))
-    try:
+    with a_directory("postgate test-") as data_dir:
         settings = {"POSTGATE_DATA_DIR": str(data_dir)}
         with running([*POSTGATE, "serve"], tmp_path, **settings) as served:
             served.healthy()
@@ -311,5 +309,3 @@ def test_without_a_database_url_the_embedded_one_is_used(tmp_path: Path) -> None
         generated = execute([*POSTGATE, "gen-token", created.stdout.strip()], tmp_path, **settings)
         assert re.fullmatch(PRINTED, generated.stdout), generated.stderr
         assert not (data_dir / "cluster" / "postmaster.pid").exists()
-    finally:
-        shutil.rmtree(data_dir)

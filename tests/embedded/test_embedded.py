@@ -3,7 +3,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support.paths import a_directory
 
 from postgate.embedded import EmbeddedError, cluster, running
 from postgate.embedded.account import Account
@@ -28,17 +28,17 @@ with running(Path(sys.argv[1]), durable=False):
 @pytest.fixture
 def fresh() -> Iterator[Path]:
     """A data directory that does not exist yet, outside pytest's own, which root's PostgreSQL cannot reach."""
-    with tempfile.TemporaryDirectory(prefix="postgate-test-") as parent:
-        yield Path(parent) / "data"
+    with a_directory() as parent:
+        yield parent / "data"
 
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
     """A data directory that was in use before; every test leaves it so."""
-    with tempfile.TemporaryDirectory(prefix="postgate-test-") as parent:
-        with running(Path(parent) / "data", durable=False):
+    with a_directory() as parent:
+        with running(parent / "data", durable=False):
             pass
-        yield Path(parent) / "data"
+        yield parent / "data"
 
 
 def ask(conninfo: str, query: str = "SELECT 1") -> object:
@@ -255,14 +255,22 @@ def test_settings_of_another_server_do_not_reach_it(data_dir: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run it as another")
-def test_as_root_closed_parents_are_opened_and_told(fresh: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parent = fresh / "closed"
-    parent.mkdir(parents=True, mode=0o700)
-    with running(parent / "data", durable=False) as conninfo:
+@pytest.mark.parametrize("exists", [True, False])
+def test_as_root_a_private_directory_stays_private(fresh: Path, exists: bool) -> None:
+    private = fresh / "private"
+    private.mkdir(parents=True, mode=0o700)
+    data_dir = private if exists else private / "a" / "data"
+    with pytest.raises(EmbeddedError) as raised, running(data_dir, durable=False):
+        pass
+    assert f"cannot pass {private}: " in str(raised.value)
+    for choice in ("as another user", "POSTGATE_DATA_DIR", f"`chmod o+x {private}`", "DATABASE_URL"):
+        assert choice in str(raised.value)
+    assert (stat.S_IMODE(private.stat().st_mode), list(private.iterdir())) == (0o700, [])
+    # What the message says helps.
+    private.chmod(0o701)
+    with running(data_dir, durable=False) as conninfo:
         assert ask(conninfo) == 1
-        assert (parent / "data" / "cluster").stat().st_uid != 0
-    assert stat.S_IMODE(parent.stat().st_mode) == 0o701
-    assert f"chmod o+x {parent}: " in capsys.readouterr().err
+        assert (data_dir / "cluster").stat().st_uid != 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

@@ -1,19 +1,17 @@
 """Connections: a pool for each backend, and what clients see when PostgreSQL goes away and comes back."""
 
 import os
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from support.paths import a_directory
 from support.proxies import Network, a_proxy
 from support.service import Answer, Service, Tenant, a_service, break_a_connection
 
@@ -30,15 +28,14 @@ RECOVERY_S = 2.0
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A PostgreSQL of these tests' own, which they may stop."""
-    data_dir = Path(tempfile.mkdtemp(prefix="postgate-test-"))
-    cluster = Cluster(data_dir, durable=False)
-    cluster.start()
-    try:
-        migrate.upgrade(cluster.conninfo("postgate"))
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(data_dir)
+    with a_directory() as data_dir:
+        cluster = Cluster(data_dir, durable=False)
+        cluster.start()
+        try:
+            migrate.upgrade(cluster.conninfo("postgate"))
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 @pytest.fixture

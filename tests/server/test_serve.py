@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from psycopg.conninfo import make_conninfo
-from support.paths import ROOT
+from support.paths import ROOT, a_directory
 from support.processes import START_S, environment, free_port, running
 from support.service import Service
 
@@ -29,9 +28,8 @@ from postgate.metadata import migrate
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """Where an embedded database may live, under a path with a space."""
-    directory = Path(tempfile.mkdtemp(prefix="postgate test-"))
-    yield directory / "data"
-    shutil.rmtree(directory)
+    with a_directory("postgate test-") as directory:
+        yield directory / "data"
 
 
 def ask(port: int) -> int:

@@ -2,13 +2,13 @@
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import psycopg
 import pytest
+from support.paths import a_directory
 from support.processes import running
 from support.service import Service, a_service
 
@@ -34,28 +34,27 @@ class Standby:
 
 @pytest.fixture
 def standby() -> Iterator[Standby]:
-    directory = Path(tempfile.mkdtemp(prefix="postgate-test-"))
-    primary = Cluster(directory / "primary", durable=False)
-    copy = Cluster(directory / "copy", durable=False)
-    try:
-        primary.start()
-        migrate.upgrade(primary.conninfo("postgate"))
-        with a_service(primary.conninfo("postgate")) as service:
-            tenant = service.tenant()
-            service.query("CREATE TABLE t AS SELECT 1 AS a", token=tenant.token)
-            reader = service.token(UUID(tenant.id), "reader", ("SELECT",))
-        primary.stop()
-        shutil.rmtree(copy.cluster, ignore_errors=True)
-        shutil.copytree(primary.cluster, copy.cluster)
-        (copy.cluster / "standby.signal").touch()
-        for path in (copy.cluster, *copy.cluster.rglob("*")):
-            copy.account.own(path)
-        copy.start()
-        yield Standby(copy, reader, tenant.token)
-    finally:
-        primary.stop()
-        copy.stop()
-        shutil.rmtree(directory)
+    with a_directory() as directory:
+        primary = Cluster(directory / "primary", durable=False)
+        copy = Cluster(directory / "copy", durable=False)
+        try:
+            primary.start()
+            migrate.upgrade(primary.conninfo("postgate"))
+            with a_service(primary.conninfo("postgate")) as service:
+                tenant = service.tenant()
+                service.query("CREATE TABLE t AS SELECT 1 AS a", token=tenant.token)
+                reader = service.token(UUID(tenant.id), "reader", ("SELECT",))
+            primary.stop()
+            shutil.rmtree(copy.cluster, ignore_errors=True)
+            shutil.copytree(primary.cluster, copy.cluster)
+            (copy.cluster / "standby.signal").touch()
+            for path in (copy.cluster, *copy.cluster.rglob("*")):
+                copy.account.own(path)
+            copy.start()
+            yield Standby(copy, reader, tenant.token)
+        finally:
+            primary.stop()
+            copy.stop()
 
 
 def test_the_service_waits_until_it_is_promoted(standby: Standby, tmp_path: Path) -> None:
