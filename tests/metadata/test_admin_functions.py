@@ -337,6 +337,7 @@ CHANGES = {
     "database gone": ("SELECT delete_tenant_database(%(database)s)", "PX401"),
     "row gone": (
         "ALTER TABLE postgate_tokens DROP CONSTRAINT postgate_tokens_database_id_fkey;"
+        " ALTER TABLE postgate_databases DISABLE TRIGGER postgate_refuse_orphans;"
         " DELETE FROM postgate_databases WHERE id = '{database}'",
         "PX404",
     ),

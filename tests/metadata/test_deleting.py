@@ -45,6 +45,43 @@ def make(service: Service, tenant: Tenant, statements: list[str]) -> None:
     service.execute(f"SET search_path = {tenant.schema}; SET max_parallel_workers = 0; " + "; ".join(statements))
 
 
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM postgate_databases WHERE id = $1", "DELETE FROM postgate_databases"]
+)
+def test_no_row_goes_without_its_schema(service: Service, statement: str) -> None:
+    tenant = service.tenant()
+    service.query("CREATE TABLE kept (a int)", token=tenant.token)
+    refused = service.query(statement, *[tenant.id] * statement.count("$1"))
+    assert refused.code == "DATABASE_ERROR"
+    assert refused.json["sqlstate"] == "55000"
+    if "$1" in statement:
+        assert f"SELECT delete_tenant_database('{tenant.id}')" in refused.json["hint"]
+    assert service.query("SELECT * FROM kept", token=tenant.token).rows == []
+    assert service.query("SELECT delete_tenant_database($1)", tenant.id).rows == [{"delete_tenant_database": True}]
+    assert service.execute(LEFT, tenant.schema, tenant.id) == GONE
+
+
+def test_the_rows_are_not_truncated(connection: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState) as raised:
+        connection.execute("TRUNCATE postgate_databases CASCADE")
+    assert "delete_tenant_database" in str(raised.value.diag.message_hint)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "('dedicated', 'kept', 'dbname=x')",
+        "('schema', 'that_is_not_there', NULL)",
+        "('schema', 'pg_catalog', NULL)",
+    ],
+)
+def test_a_row_without_a_tenants_schema_goes(connection: psycopg.Connection, row: str) -> None:
+    connection.execute("CREATE SCHEMA kept")
+    columns = "name, backend_type, schema_name, connection_string"
+    connection.execute(f"INSERT INTO postgate_databases ({columns}) VALUES ('x', {row[1:]}".encode())
+    assert connection.execute("DELETE FROM postgate_databases WHERE name = 'x'").rowcount == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_much_is_dropped_in_batches(service: Service, kind: str) -> None:
     tenant, other = service.tenant(), service.tenant()
