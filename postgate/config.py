@@ -211,6 +211,15 @@ class _Values:
     def text(self, name: str) -> str:
         return self._set.get(name, _DEFAULTS[name])
 
+    def unicode(self, name: str) -> str:
+        text = self.text(name)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # Bytes of the environment that are no text come as lone surrogates.
+            raise ConfigError(f"{name} takes text in UTF-8") from None
+        return text
+
     def whole(self, name: str, least: int, most: int, default: int | None = None) -> int:
         if default is not None and name not in self._set:
             return default
@@ -256,7 +265,7 @@ class _Values:
         if not any(f"POSTGRES_{part}" in self._set for part in _PARTS.values()):
             return None
         self.whole("POSTGRES_PORT", 1, 65535)
-        parts = {key: self.text(f"POSTGRES_{part}") for key, part in _PARTS.items()}
+        parts = {key: self.unicode(f"POSTGRES_{part}") for key, part in _PARTS.items()}
         return make_conninfo("", **{key: value for key, value in parts.items() if value})
 
 

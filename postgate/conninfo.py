@@ -49,7 +49,8 @@ def is_malformed(conninfo: str) -> bool:
     """True when libpq cannot read it, or reads a part of the password as the host."""
     try:
         parts = conninfo_to_dict(conninfo)
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeError):
+        # Its bytes, percent-encoded or not, are no text.
         return True
     # A "/", "#" or "@" in a URL's password ends it early: the rest is taken for host, port or name.
     if conninfo.partition("://")[0] in ("postgres", "postgresql") and not parts.get("password"):

@@ -87,6 +87,10 @@ def test_the_environment_wins_over_the_file(nowhere: Path) -> None:
         ("DATABASE_URL", "mysql://h/db"),
         ("DATABASE_URL", "postgresql://user:s3cret@word@host/db"),
         ("DATABASE_URL", "host=h password='s3cret"),
+        ("DATABASE_URL", "postgresql://user:s3cret%ff@host/db"),
+        ("DATABASE_URL", "postgresql://user:s3cret%zz@host/db"),
+        ("DATABASE_URL", "postgresql://user:s3cret\udcff@host/db"),
+        ("POSTGRES_PASSWORD", "s3cret\udcff"),
     ],
 )
 def test_a_wrong_value_names_its_setting(name: str, value: str) -> None:

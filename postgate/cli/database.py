@@ -13,6 +13,7 @@ from postgate import embedded
 from postgate.config import Config, ConfigError
 from postgate.conninfo import describe, explain
 from postgate.metadata import migrate, trial
+from postgate.server.listening import CannotListen
 from postgate.server.signals import end_on_signals
 
 
@@ -61,7 +62,7 @@ def one_line_errors() -> Iterator[None]:
     """End the command with one line, where what fails has one for a person."""
     try:
         yield
-    except (migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
+    except (CannotListen, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from postgate.cli.database import connected
+from postgate.cli.database import connected, report
 from postgate.conninfo import is_malformed
 from postgate.operations import DML, OPERATIONS
 
@@ -53,12 +53,14 @@ def gen_token(database_id: str, name: str, permissions: str) -> None:
     tenant = _uuid(database_id)
     operations = operations_of(permissions)
     with connected() as connection:
-        replaced = "DELETE FROM public.postgate_tokens WHERE database_id = %s AND name = %s"
-        connection.execute(replaced, [tenant, name])
+        delete = "DELETE FROM public.postgate_tokens WHERE database_id = %s AND name = %s"
+        is_replaced = connection.execute(delete, [tenant, name]).rowcount > 0
         create = "SELECT token FROM public.create_tenant_token(%s, %s, %s)"
         row = connection.execute(create, [tenant, name, operations]).fetchone()
     if row is None:
         raise click.ClickException("the database gave no answer")
+    if is_replaced:
+        report(f"It replaces the token {name!r} of this database, which is valid no more.")
     click.echo(row[0])
 
 

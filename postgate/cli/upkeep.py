@@ -23,7 +23,7 @@ def migrate(gateway: str | None, adopt: bool, undo: bool, yes: bool) -> None:
         if undo:
             _undo(conninfo, yes)
             return
-        migration.upgrade(conninfo, adopts=adopt)
+        migration.upgrade(conninfo, adopts=adopt, report=report)
         report(f"The database is at revision {migration.head()}.")
         if gateway is not None:
             migration.admit(conninfo, gateway)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -27,11 +27,12 @@ __all__ = ["EmbeddedError", "database", "running"]
 
 
 @contextmanager
-def database(config: Config, *, creates: bool = False) -> Iterator[str]:
+def database(config: Config, *, creates: bool = False, report: Callable[[str], None] | None = None) -> Iterator[str]:
     """The conninfo of the configured database, or of the embedded one, which then runs as long as the body.
 
     Args:
         creates: make an embedded one where there is none.
+        report: takes a line for each step of its start.
 
     Raises:
         EmbeddedError: there is none, or it cannot be used.
@@ -44,16 +45,23 @@ def database(config: Config, *, creates: bool = False) -> Iterator[str]:
             f"there is no database in {config.data_dir.absolute()}: run this where `postgate serve` runs, or name the"
             " database by POSTGATE_DATA_DIR or DATABASE_URL"
         )
-    with running(config.data_dir, memory_bytes=config.embedded_memory_bytes) as conninfo:
+    with running(config.data_dir, memory_bytes=config.embedded_memory_bytes, report=report) as conninfo:
         yield conninfo
 
 
 @contextmanager
-def running(data_dir: Path, *, durable: bool = True, memory_bytes: int | None = None) -> Iterator[str]:
+def running(
+    data_dir: Path,
+    *,
+    durable: bool = True,
+    memory_bytes: int | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Iterator[str]:
     """Yield the conninfo of the server in `data_dir`, which runs at least as long as the body.
 
     Any number of processes may do this at once. `durable=False` trades crash safety for speed: for tests only.
-    `memory_bytes` is for each process of the server, by default half of the machine's.
+    `memory_bytes` is for each process of the server, by default half of the machine's. `report` takes a line for each
+    step of the start.
     """
     owner = os.getpid()
     with _readable_errors(data_dir):
@@ -62,7 +70,7 @@ def running(data_dir: Path, *, durable: bool = True, memory_bytes: int | None = 
         try:
             with _readable_errors(data_dir), _starting_or_stopping(cluster):
                 fcntl.flock(users, fcntl.LOCK_SH)
-                cluster.start()
+                cluster.start(report)
             with _watched(cluster):
                 yield cluster.conninfo(NAME)
         finally:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -56,12 +57,18 @@ class Cluster:
         # Others may pass only where PostgreSQL is one of them; the cluster itself is closed to all but it.
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if self.account.is_other else 0o700)
 
-    def start(self) -> None:
-        """Join the server that runs here, or create the cluster if need be and start one."""
-        if not self._join():
+    def start(self, report: Callable[[str], None] | None = None) -> None:
+        """Join the server that runs here, or create the cluster if need be and start one; `report` takes each step."""
+        report = report or (lambda _: None)
+        if self._join():
+            report(f"Joining the PostgreSQL that runs in {self.data_dir}")
+        else:
+            version = self._version()
             if not is_cluster(self.data_dir):
+                report(f"Creating a cluster of PostgreSQL {version} in {self.data_dir}")
                 self._initdb()
             self._check_version()
+            report(f"Starting PostgreSQL {version} in {self.data_dir}")
             self._disown_lock_files()
             self._configure()
             child = self._spawn()
@@ -127,6 +134,13 @@ class Cluster:
         with (new / "postgresql.conf").open("a") as conf:
             conf.write("include = 'postgate.conf'\n")
         new.rename(self.cluster)
+
+    def _version(self) -> str:
+        """That of the binaries, as "18.1"."""
+        process = self.account.run([self.binaries / "postgres", "--version"], cwd=self.data_dir)
+        if process.returncode != 0:
+            raise EmbeddedError(f"PostgreSQL cannot be run here: {process.stderr.decode(errors='replace').strip()}")
+        return process.stderr.decode().split()[-1]
 
     def _check_version(self) -> None:
         version = (self.cluster / "PG_VERSION").read_text().strip()

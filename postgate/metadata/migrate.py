@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
 from postgate.conninfo import explain, is_transient
+from postgate.observe.log import sparing
 from postgate.sql_files import read_sql
 
 # alembic and SQLAlchemy are imported where they are used: they take longer to load than most commands to run.
@@ -32,7 +33,16 @@ class MigrationError(Exception):
     """The database could not be reached or brought to the revision; the text is one line for a person."""
 
 
-def upgrade(conninfo: str, revision: str = "head", adopts: bool = False) -> None:
+class Server(NamedTuple):
+    """The PostgreSQL that was waited for; `version` as "18.1"."""
+
+    version: str
+    is_standby: bool
+
+
+def upgrade(
+    conninfo: str, revision: str = "head", adopts: bool = False, report: Callable[[str], None] = lambda _: None
+) -> None:
     """Bring the database up to `revision`; wait first for whoever is migrating it already.
 
     Then do what the database needs besides: tenants without their roles, which the previous revision or a restored
@@ -40,6 +50,7 @@ def upgrade(conninfo: str, revision: str = "head", adopts: bool = False) -> None
 
     Args:
         adopts: take also a database that is somebody else's: it loses what PUBLIC has there by default.
+        report: takes a line where there is something to migrate.
 
     Raises:
         MigrationError: it is somebody else's, cannot be reached, or a revision has failed.
@@ -47,10 +58,12 @@ def upgrade(conninfo: str, revision: str = "head", adopts: bool = False) -> None
     from alembic import command
 
     # A gateway that may not migrate can still find that there is nothing to do.
-    if current(conninfo) != (head() if revision == "head" else revision):
+    found, wanted = current(conninfo), head() if revision == "head" else revision
+    if found != wanted:
         with _readable_errors(conninfo), locked(conninfo) as connection:
             if not adopts:
                 _refuse_strangers(connection)
+            report(f"Migrating the database to revision {wanted}" + (f" from {found}" if found else ""))
             command.upgrade(_config(connection), revision)
     with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None, autocommit=True) as session:
         if session.execute("SELECT to_regproc('postgate_internal.harden') IS NOT NULL").fetchone() == (True,):
@@ -172,31 +185,30 @@ def revisions() -> list[str]:
 
 def wait_for_database(
     conninfo: str, report: Callable[[str], None], pause_s: float = 1.0, allow_standby: bool = False
-) -> bool:
-    """Return once the database accepts connections and changes, reporting a line for every failed try.
+) -> Server:
+    """Return once the database accepts connections and changes.
 
     Args:
+        report: takes a line for each reason why it does not, and again after each minute.
         allow_standby: it need not accept changes.
-
-    Returns:
-        Whether it is a standby.
 
     A refusal that waiting cannot mend (password, missing database, malformed conninfo) raises MigrationError at once.
     """
-    started = time.monotonic()
+    report = sparing(report)
     while True:
         try:
             # The server says so by itself; the function that could be asked is not everyone's.
             with psycopg.connect(conninfo, connect_timeout=5) as connection:
                 is_standby = connection.info.parameter_status("in_hot_standby") == "on"
+                version = (connection.info.parameter_status("server_version") or "?").split()[0]
             if allow_standby or not is_standby:
-                return is_standby
+                return Server(version, is_standby)
             reason = "it is a standby, which takes no changes; POSTGATE_ALLOW_STANDBY=true serves all the same"
         except psycopg.Error as error:
             reason = explain(error, conninfo)
             if not is_transient(error, conninfo):
                 raise MigrationError(f"cannot use the database: {reason}") from None
-        report(f"waiting for PostgreSQL: {time.monotonic() - started:.0f} s ({reason})")
+        report(f"waiting for PostgreSQL: {reason}")
         time.sleep(pause_s)
 
 

@@ -31,9 +31,9 @@ def first_steps(ready: Config, configured: Config) -> str:
     url = f"http://[{host}]:{ready.port}/query" if ":" in host else f"http://{host}:{ready.port}/query"
     same = " (where the same database settings are in the environment)" if configured.conninfo else ""
     return (
-        f"\nThere is no token yet. In another terminal{same}, this makes the admin token:\n\n  {generate}\n\n"
-        "and this makes one and asks the first question with it:\n\n"
-        f"""  curl -s {shlex.quote(url)} -H "Authorization: Bearer $({generate})" -d '{{"sql": "{FIRST_SQL}"}}'\n\n"""
+        f"\nThere is no token yet. In another terminal{same}, this makes the admin token, and asks the first question"
+        f" with it:\n\n  TOKEN=$({generate})\n"
+        f"""  curl -s {shlex.quote(url)} -H "Authorization: Bearer $TOKEN" -d '{{"sql": "{FIRST_SQL}"}}'\n\n"""
     )
 
 

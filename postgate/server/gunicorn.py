@@ -24,8 +24,9 @@ from postgate.app import create_app
 from postgate.config import Config, ConfigError
 from postgate.metadata import migrate, trial
 from postgate.observe.log import configure_logging
-from postgate.server import heap, prepare, processors, signals
+from postgate.server import heap, listening, prepare, processors, signals
 from postgate.server.first_steps import first_steps
+from postgate.server.listening import CannotListen
 
 log = logging.getLogger("postgate")
 
@@ -36,16 +37,22 @@ OTHER_DESCRIPTORS = 1_000
 def serve(config: Config) -> None:
     """Serve until interrupted; the embedded database, if it is used, is stopped after the last worker."""
     configure_logging(config.log_level)
-    with embedded.database(config, creates=True) as conninfo:
+    listening.require_free(config.host, config.port)
+    with embedded.database(config, creates=True, report=_report_line) as conninfo:
         ready = prepare.ready(config, conninfo, _report_line)
-        _Gunicorn(ready, first_steps(ready, config)).run()
+        where = f"http://{listening.address(config.host, config.port)}"
+        last = f"postgate listens on {where} with {_counted(config.workers)}; Ctrl-C stops it.\n"
+        _Gunicorn(ready, first_steps(ready, config) + last).run()
+
+
+def _counted(workers: int) -> str:
+    return "one worker" if workers == 1 else f"{workers} workers"
 
 
 def settings(config: Config) -> dict[str, Any]:
     """gunicorn's settings that follow from ours."""
-    host = f"[{config.host}]" if ":" in config.host else config.host
     return {
-        "bind": f"{host}:{config.port}",
+        "bind": listening.address(config.host, config.port),
         # Its loop is made of epoll, which only Linux has.
         "worker_class": "postgate.http.worker.Worker" if hasattr(select, "epoll") else "gthread",
         "workers": config.workers,
@@ -66,16 +73,24 @@ def hooks() -> dict[str, Callable[[Any], None]]:
     running = ExitStack()
     lines: list[str] = []
 
-    def on_starting(_arbiter: object) -> None:
+    def on_starting(arbiter: Any) -> None:
         signals.end_on_signals()
         # Not every way out of gunicorn calls on_exit.
         atexit.register(running.close)
         try:
+            for address in arbiter.cfg.address:
+                # The others are files and descriptors.
+                if isinstance(address, tuple):
+                    listening.require_free(*address)
             config = Config.from_env(os.environ)
             configure_logging(config.log_level)
-            ready = prepare.ready(config, running.enter_context(embedded.database(config, creates=True)), _report_line)
+            ready = prepare.ready(
+                config,
+                running.enter_context(embedded.database(config, creates=True, report=_report_line)),
+                _report_line,
+            )
             lines.append(first_steps(ready, config))
-        except (ConfigError, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
+        except (ConfigError, CannotListen, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
             raise SystemExit(f"Error: {error}") from None
         os.environ |= {"DATABASE_URL": ready.conninfo or "", "POSTGATE_SKIP_MIGRATIONS": "true"}
 
@@ -137,7 +152,11 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in {**settings(self._config), "when_ready": lambda _: _when_ready(self._hint)}.items():
+        ours = settings(self._config) | {"when_ready": lambda _: _when_ready(self._hint)}
+        if self._config.log_level == "info":
+            # What it has to say of its start would stand below where it listens and how to stop it.
+            ours["loglevel"] = "warning"
+        for name, value in ours.items():
             # Older versions lack some.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)

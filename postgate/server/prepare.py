@@ -14,8 +14,9 @@ from time import sleep
 
 from postgate import embedded
 from postgate.config import Config, ConfigError
+from postgate.conninfo import describe
 from postgate.metadata import migrate, trial
-from postgate.observe.log import configure_logging
+from postgate.observe.log import configure_logging, sparing
 
 log = logging.getLogger("postgate")
 
@@ -34,21 +35,26 @@ def configured() -> Config:
         raise SystemExit(f"Error: {error}") from None
 
 
-def ready(config: Config, conninfo: str, report: Callable[[str], None]) -> Config:
+def ready(
+    config: Config, conninfo: str, report: Callable[[str], None], report_wait: Callable[[str], None] | None = None
+) -> Config:
     """Wait for the database, migrate it, and see that no tenant could reach another there; neither can be on a standby.
 
     Args:
-        report: takes a line for each failed attempt to connect.
+        report: takes a line for each step.
+        report_wait: takes a line for each reason to wait; `report` does when None.
 
     Raises:
         MigrationError: the database cannot be migrated.
         Unprotected: one tenant could reach another, and the settings do not allow that.
     """
-    is_standby = migrate.wait_for_database(conninfo, report, allow_standby=config.allow_standby)
+    server = migrate.wait_for_database(conninfo, report_wait or report, allow_standby=config.allow_standby)
+    if config.conninfo is not None:
+        report(f"Database: {describe(conninfo)}, PostgreSQL {server.version}")
     # What a standby has was migrated, and tried, where it comes from.
-    if not is_standby and not config.skip_migrations:
-        migrate.upgrade(conninfo)
-    if not is_standby and not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
+    if not server.is_standby and not config.skip_migrations:
+        migrate.upgrade(conninfo, report=report)
+    if not server.is_standby and not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
         trial.require(conninfo)
     return dataclasses.replace(config, conninfo=conninfo, skip_migrations=True)
 
@@ -62,7 +68,9 @@ def in_background(config: Config) -> Config:
     if config.conninfo is None:
         running = ExitStack()
         atexit.register(running.close)
-        config = dataclasses.replace(config, conninfo=running.enter_context(embedded.database(config, creates=True)))
+        config = dataclasses.replace(
+            config, conninfo=running.enter_context(embedded.database(config, creates=True, report=log.info))
+        )
     if not config.skip_migrations:
         settled = Event()
         Thread(target=_prepare, args=[config, settled], name="postgate-migration", daemon=True).start()
@@ -73,13 +81,15 @@ def in_background(config: Config) -> Config:
 def _prepare(config: Config, settled: Event) -> None:
     """`settled` is set when the database is ready, or known not to be."""
 
-    def report(line: str) -> None:
+    def tell(line: str) -> None:
         settled.set()
         log.warning(line)
 
+    report = sparing(tell)
+
     while True:
         try:
-            ready(config, config.conninfo or "", report)
+            ready(config, config.conninfo or "", log.info, report)
             settled.set()
             return
         except migrate.MigrationError as error:

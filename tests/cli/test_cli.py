@@ -120,7 +120,9 @@ def test_gen_token_stores_name_and_permissions(
 
 
 def test_gen_token_replaces_the_token_of_the_same_name(run: Run, connection: psycopg.Connection) -> None:
-    tokens = [run("gen-token", str(UUID(int=0)), name).stdout for name in ("app", "app", "other")]
+    done = [run("gen-token", str(UUID(int=0)), name) for name in ("app", "app", "other")]
+    assert ["It replaces the token 'app' of this database" in each.stderr for each in done] == [False, True, False]
+    tokens = [each.stdout for each in done]
     assert len(set(tokens)) == 3
     query = "SELECT name FROM postgate_tokens WHERE token_hash = encode(sha256(convert_to(%s, 'UTF8')), 'hex')"
     stored = [connection.execute(query, [token.strip()]).fetchall() for token in tokens]

@@ -51,15 +51,28 @@ def test_the_first_run_with_the_embedded_database(data_dir: Path, signum: signal
     with running(SERVE, data_dir.parent, POSTGATE_DATA_DIR=str(data_dir), POSTGATE_WORKERS="2") as served:
         served.healthy()
         served.wait_until("asks the first question")
-        (line,) = re.findall(r"^  (curl .*)$", served.said, re.MULTILINE)
+        served.wait_until("Ctrl-C stops it")
+        made, started, migrated, *_, last = served.said.splitlines()
+        assert re.fullmatch(rf"Creating a cluster of PostgreSQL 18\.\d+ in {data_dir}", made)
+        assert re.fullmatch(rf"Starting PostgreSQL 18\.\d+ in {data_dir}", started)
+        assert migrated == f"Migrating the database to revision {migrate.head()}"
+        assert last == f"postgate listens on http://127.0.0.1:{served.port} with 2 workers; Ctrl-C stops it."
+        token, question = re.findall(r"^  (TOKEN=.*|curl .*)$", served.said, re.MULTILINE)
         if shutil.which("curl") is not None:
-            asked = subprocess.run(
-                ["sh", "-c", line], env=environment(), cwd="/", capture_output=True, text=True, timeout=60
-            )
-            assert asked.stdout == (
-                '{"rows":[{"id":"00000000-0000-0000-0000-000000000000","name":"postgate_admin","max_rows":1000}],'
-                '"row_count":1}'
-            ), asked
+            # Pasted, and pasted once more.
+            for _ in range(2):
+                asked = subprocess.run(
+                    ["sh", "-c", f"{token}\n{question}\n{question}"],
+                    env=environment(),
+                    cwd="/",
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                )
+                assert asked.stdout == 2 * (
+                    '{"rows":[{"id":"00000000-0000-0000-0000-000000000000","name":"postgate_admin","max_rows":1000}],'
+                    '"row_count":1}'
+                ), asked
         assert served.stop(signum) == 0, served.said
         assert "Traceback" not in served.said
         assert not list(data_dir.rglob("postmaster.pid"))
@@ -74,7 +87,38 @@ def test_a_later_start_says_nothing_of_first_steps(conninfo: str, tmp_path: Path
         assert served.stop() == 0
     with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
         served.healthy()
-        assert "token" not in served.said
+        served.wait_until("Ctrl-C stops it")
+        assert re.fullmatch(r"Database: .*, PostgreSQL \d+[.\d]*\npostgate listens .*\n", served.said)
+
+
+@pytest.mark.parametrize("command", [SERVE, GUNICORN])
+def test_a_port_that_is_taken_is_told_before_anything_is_made(command: list[str], data_dir: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with running(command, ROOT, port, POSTGATE_DATA_DIR=str(data_dir)) as served:
+            assert served.end() == 1
+            assert served.said.endswith(
+                f"Error: port {port} is taken: something listens on 127.0.0.1:{port} already; name another by --port or"
+                " POSTGATE_PORT\n"
+            )
+            assert "Connection in use" not in served.said
+            assert not data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("192.0.2.1", "cannot listen on 192.0.2.1:"),
+        ("nowhere.invalid", "cannot listen on nowhere.invalid:"),
+        ("2001:db8::1", r"cannot listen on \[2001:db8::1\]:"),
+    ],
+)
+def test_an_address_that_is_not_ours(host: str, reason: str, data_dir: Path, tmp_path: Path) -> None:
+    with running(SERVE, tmp_path, POSTGATE_DATA_DIR=str(data_dir), POSTGATE_HOST=host) as served:
+        assert served.end() == 1
+        assert re.fullmatch(f"Error: {reason}.*POSTGATE_HOST\n", served.said)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -175,7 +219,10 @@ def test_it_waits_for_a_database_that_is_not_up_yet(data_dir: Path, tmp_path: Pa
     cluster.stop()
     try:
         with running(SERVE, tmp_path, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as served:
-            served.wait_until("waiting for PostgreSQL: 1 s")
+            served.wait_until("waiting for PostgreSQL: connection ")
+            # Two more tries.
+            time.sleep(2)
+            assert served.said.count("\n") == 1
             cluster.start()
             served.healthy()
             assert served.stop() == 0
