@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# For a Python of any age, which could not read our code.
+IS_RECENT := import sys; sys.version_info >= (3, 11) or sys.exit("Error: postgate needs Python 3.11 or newer, and \
+	$(PYTHON) is %d.%d; name another one: make PYTHON=python3.11 ..." % tuple(sys.version_info[:2]))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fuzz bench bench-quick bench-validator bench-interrupts faults format lock wheel clean
@@ -56,11 +59,8 @@ clean: ## Remove everything that was installed or built, but not the data
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/run: requirements.lock setup.cfg
-	$(PYTHON) -m venv .venv
-	$(PIP) install --require-hashes -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
-	@touch $@
+	@$(PYTHON) -c '$(IS_RECENT)'
+	@$(PYTHON) scripts/install.py requirements.lock $@
 
 .venv/dev: requirements-dev.lock .venv/run
-	$(PIP) install --require-hashes -r requirements-dev.lock
-	@touch $@
+	@$(PYTHON) scripts/install.py requirements-dev.lock $@
