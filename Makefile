@@ -48,7 +48,7 @@ format: .venv/dev ## Format the code and sort its imports
 lock: .venv/dev ## Renew the lock files from setup.cfg
 	$(PIP) install uv
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra build setup.cfg -o requirements.lock
+		--extra build --extra embedded setup.cfg -o requirements.lock
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev -c requirements.lock setup.cfg -o requirements-dev.lock
 

@@ -1,6 +1,3 @@
-"""`gunicorn postgate.wsgi:app` in this directory: the same settings as `postgate serve`, from the environment."""
+"""For `gunicorn postgate.wsgi:app` in this directory."""
 
-from postgate.server import gunicorn, prepare
-
-globals().update(gunicorn.settings(prepare.configured()))
-globals().update(gunicorn.hooks())
+from postgate.server.conf import *  # noqa: F403

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,6 +98,9 @@ ALL_CONNECTIONS = 80
 MOST_AT_ONCE = 60_000
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 _PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "DB"}
+# Names of others that begin as ours do: of clients, of our tests, and of Kubernetes, which tells each container of a
+# service that is called postgate, and has its address in POSTGATE_PORT.
+_NOT_OURS = re.compile(r"POSTGATE_(URL|TOKEN|TEST_\w+|SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -203,6 +208,11 @@ class _Values:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         texts = {**_dotenv(), **environ}
+        if texts.get("POSTGATE_PORT", "").startswith(("tcp://", "udp://")):
+            del texts["POSTGATE_PORT"]
+        for name in texts:
+            if name.startswith("POSTGATE_") and name not in _DEFAULTS and not _NOT_OURS.fullmatch(name):
+                raise ConfigError(_misspelt(name))
         self._set = {name: texts[name].strip() for name in _DEFAULTS if texts.get(name, "").strip()}
 
     def has(self, name: str) -> bool:
@@ -267,6 +277,13 @@ class _Values:
         self.whole("POSTGRES_PORT", 1, 65535)
         parts = {key: self.unicode(f"POSTGRES_{part}") for key, part in _PARTS.items()}
         return make_conninfo("", **{key: value for key, value in parts.items() if value})
+
+
+def _misspelt(name: str) -> str:
+    # With what all begin with, a name is near to any.
+    short = {known.removeprefix("POSTGATE_"): known for known in _DEFAULTS}
+    nearest = [short[found] for found in get_close_matches(name.removeprefix("POSTGATE_"), short, n=1)]
+    return f"{name} is no setting" + (f": did you mean {nearest[0]}?" if nearest else "; `postgate config` lists them")
 
 
 def _workers(conninfo: str | None) -> int:

@@ -99,6 +99,44 @@ def test_a_wrong_value_names_its_setting(name: str, value: str) -> None:
     assert "s3cret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("POSTGATE_PROT", "POSTGATE_PORT"),
+        ("POSTGATE_POOLSIZE", "POSTGATE_POOL_SIZE"),
+        ("POSTGATE_WORKER", "POSTGATE_WORKERS"),
+        ("POSTGATE_DATABASE_URL", "DATABASE_URL"),
+        ("POSTGATE_MAX_BODY_SIZE_MB", "MAX_BODY_SIZE_MB"),
+        ("POSTGATE_LOGLEVEL", "POSTGATE_LOG_LEVEL"),
+        ("POSTGATE_STATEMENT_TIMEOUT_S", "POSTGATE_STATEMENT_TIMEOUT"),
+    ],
+)
+def test_a_misspelt_name_gets_the_nearest(nowhere: Path, name: str, nearest: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} is no setting: did you mean {nearest}\\?$"):
+        Config.from_env({name: "1"})
+    (nowhere / ".env").write_text(f"{name}=\n")
+    with pytest.raises(ConfigError, match=nearest):
+        Config.from_env({})
+
+
+def test_a_name_like_no_other_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^POSTGATE_XYZZY is no setting; `postgate config` lists them$"):
+        Config.from_env({"POSTGATE_XYZZY": ""})
+
+
+def test_names_of_others_are_left_alone() -> None:
+    kubernetes = {
+        "POSTGATE_SERVICE_HOST": "10.0.0.1",
+        "POSTGATE_SERVICE_PORT": "3000",
+        "POSTGATE_SERVICE_PORT_HTTP": "3000",
+        "POSTGATE_PORT": "tcp://10.0.0.1:3000",
+        "POSTGATE_PORT_3000_TCP": "tcp://10.0.0.1:3000",
+        "POSTGATE_PORT_3000_TCP_ADDR": "10.0.0.1",
+    }
+    clients = {"POSTGATE_URL": "http://127.0.0.1:3000", "POSTGATE_TOKEN": "pg_1"}
+    assert Config.from_env(kubernetes | clients) == Config.from_env({})
+
+
 def test_an_unreadable_file_is_named(nowhere: Path) -> None:
     (nowhere / ".env").write_bytes(b"A=\xff\n")
     with pytest.raises(ConfigError, match=r"\.env"):

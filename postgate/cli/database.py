@@ -11,8 +11,9 @@ import psycopg
 
 from postgate import embedded
 from postgate.config import Config, ConfigError
-from postgate.conninfo import describe, explain
+from postgate.conninfo import describe
 from postgate.metadata import migrate, trial
+from postgate.metadata.privileges import explain_with_remedy
 from postgate.server.listening import CannotListen
 from postgate.server.signals import end_on_signals
 
@@ -54,7 +55,7 @@ def connected() -> Iterator[psycopg.Connection]:
             with psycopg.connect(conninfo, prepare_threshold=None) as connection:
                 yield connection
         except psycopg.Error as error:
-            raise click.ClickException(explain(error, conninfo)) from None
+            raise click.ClickException(explain_with_remedy(error, conninfo)) from None
 
 
 @contextmanager

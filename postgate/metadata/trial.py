@@ -10,12 +10,11 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from postgate.conninfo import explain
+from postgate.metadata.privileges import explain_with_remedy
 from postgate.metadata.protections import PROTECTIONS, Protection
 from postgate.operations import OPERATIONS
 from postgate.sql_files import read_sql
 
-_ALLOWED = "POSTGATE_ALLOW_UNPROTECTED=true serves all the same"
 _TIMEOUT_MS = 10_000
 _LOOK_UP = read_sql("access", "look_up")
 _ENTER = read_sql("executor", "enter")
@@ -57,13 +56,12 @@ def require(conninfo: str) -> None:
             finding.protection.name for finding in examine(conninfo) if finding.protection.reaches and not finding.holds
         ]
     except psycopg.Error as error:
-        raise Unprotected(
-            f"it cannot be tried whether tenants are kept apart: {explain(error, conninfo)}; {_ALLOWED}"
-        ) from None
+        reason = explain_with_remedy(error, conninfo)
+        raise Unprotected(f"it cannot be tried whether tenants are kept apart: {reason}") from None
     if open_ones:
         raise Unprotected(
             f"without the validator one tenant could reach another here: {', '.join(open_ones)}."
-            f" `postgate doctor` says how to close that; {_ALLOWED}"
+            f" `postgate doctor` says how to close that; POSTGATE_ALLOW_UNPROTECTED=true serves all the same"
         )
 
 

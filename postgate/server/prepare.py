@@ -25,6 +25,11 @@ log = logging.getLogger("postgate")
 PREPARATION_S = 5.0
 # The pause after a failed migration.
 RETRY_S = 5.0
+_WORD = (
+    "this server has none of postgate's settings: `postgate serve`, or gunicorn with `-c python:postgate.server.conf`,"
+    " has as many workers as keep the machine busy, no thread waits for a slow client in them, and they count together"
+    " what a database has under way"
+)
 
 
 def configured() -> Config:
@@ -72,6 +77,7 @@ def in_background(config: Config) -> Config:
             config, conninfo=running.enter_context(embedded.database(config, creates=True, report=log.info))
         )
     if not config.skip_migrations:
+        log.info(_WORD)
         settled = Event()
         Thread(target=_prepare, args=[config, settled], name="postgate-migration", daemon=True).start()
         settled.wait(PREPARATION_S)

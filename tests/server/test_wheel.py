@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from support.paths import ROOT
-from support.processes import environment, running
+from support.processes import environment, free_port, running
 from support.service import Service
 
 from postgate.metadata import migrate
 
+SERVE = [sys.executable, "-m", "postgate", "serve"]
 SOURCES = ("postgate", "alembic", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -32,12 +33,31 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return here / "installed"
 
 
+def test_gunicorn_needs_the_wheel_alone(installed: Path, empty: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:postgate.server.conf", "postgate.wsgi:app"]
+    with running(command, tmp_path, DATABASE_URL=empty, PYTHONPATH=str(installed), POSTGATE_WORKERS="2") as served:
+        served.healthy()
+        assert Service(served.port, empty).query("SELECT 1 AS a").rows == [{"a": 1}]
+        assert served.stop() == 0
+        assert served.said.count("Booting worker") == 2
+        assert "none of postgate's settings" not in served.said
+
+
+def test_plain_gunicorn_serves_and_says_what_is_missing(installed: Path, conninfo: str, tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "-b", f"127.0.0.1:{port}", "postgate.wsgi:app"]
+    with running(command, tmp_path, port, DATABASE_URL=conninfo, PYTHONPATH=str(installed)) as served:
+        served.healthy()
+        assert Service(port, conninfo).query("SELECT 1 AS a").rows == [{"a": 1}]
+        served.wait_until("none of postgate's settings: .*-c python:postgate.server.conf")
+        assert served.stop() == 0
+
+
 def test_the_wheel_migrates_serves_and_goes_without_a_trace(installed: Path, empty: str, tmp_path: Path) -> None:
     imported = [sys.executable, "-c", "import postgate.server.gunicorn, postgate; print(postgate.__file__)"]
     loaded = subprocess.run(imported, cwd=tmp_path, env=environment(PYTHONPATH=str(installed)), stdout=subprocess.PIPE)
     assert loaded.stdout.decode().startswith(str(installed))
-    command = [sys.executable, "-m", "postgate", "serve"]
-    with running(command, tmp_path, DATABASE_URL=empty, PYTHONPATH=str(installed), POSTGATE_WORKERS="1") as served:
+    with running(SERVE, tmp_path, DATABASE_URL=empty, PYTHONPATH=str(installed), POSTGATE_WORKERS="1") as served:
         served.healthy()
         assert migrate.current(empty) == migrate.head()
         service = Service(served.port, empty)
