@@ -88,6 +88,11 @@ SETTINGS = (
     ),
     Setting("POSTGATE_ALLOW_DEDICATED_SUPERUSER", "false", "use dedicated databases whose login is a superuser"),
     Setting("POSTGATE_ALLOW_STANDBY", "false", "serve on a standby too, where a change is 503"),
+    Setting(
+        "POSTGATE_STATUS_BY_SQLSTATE",
+        "false",
+        "the HTTP status of a DATABASE_ERROR follows from its SQLSTATE, as in docs/errors.md; otherwise it is 500",
+    ),
     Setting("POSTGATE_LOG_LEVEL", "info", "debug, info, warning, error or critical"),
 )
 
@@ -139,6 +144,7 @@ class Config:
     allow_unprotected: bool = False
     allow_dedicated_superuser: bool = False
     allow_standby: bool = False
+    status_by_sqlstate: bool = False
     log_level: str = "info"
 
     @property
@@ -199,6 +205,7 @@ class Config:
             allow_unprotected=values.switch("POSTGATE_ALLOW_UNPROTECTED"),
             allow_dedicated_superuser=values.switch("POSTGATE_ALLOW_DEDICATED_SUPERUSER"),
             allow_standby=values.switch("POSTGATE_ALLOW_STANDBY"),
+            status_by_sqlstate=values.switch("POSTGATE_STATUS_BY_SQLSTATE"),
             log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
         )
 

@@ -29,10 +29,13 @@ class PostgateError(Exception):
 
     Attributes:
         index: which statement of a batch it is of, from 0; None where it is of no one, and where there is no batch.
+        reason: a word for a program, where `fields` have none of their own; "" where the code says all.
+        fields: further keys of the envelope.
     """
 
     index: int | None = None
     code: ClassVar[str] = "INTERNAL_ERROR"
+    reason: ClassVar[str] = ""
     status: int = 500
     headers: Mapping[str, str] = {}
 
@@ -43,43 +46,54 @@ class PostgateError(Exception):
 
     def envelope(self) -> dict[str, object]:
         """The JSON body of the answer."""
-        index = {} if self.index is None else {"index": self.index}
-        return {"error": self.message, "code": self.code, **index, **self.fields}
+        told: dict[str, object] = {"error": self.message, "code": self.code}
+        if self.index is not None:
+            told["index"] = self.index
+        if self.reason:
+            told["reason"] = self.reason
+        return told | self.fields
 
 
 class ParseError(PostgateError):
     """The body or the statement is refused; takes the text without the "Parse error: " that it begins with."""
 
     code = "PARSE_ERROR"
+    reason = "body"
     status = 400
 
-    def __init__(self, message: str) -> None:
-        super().__init__(f"Parse error: {message}")
+    def __init__(self, message: str, fields: Mapping[str, object] | None = None) -> None:
+        super().__init__(f"Parse error: {message}", fields)
 
 
 class StatementRefused(ParseError):
     """The body is fine, but its statement is refused, as far as is known of the token."""
+
+    reason = "syntax"
 
 
 class RowLimitExceeded(PostgateError):
     """The statement gives more rows than the database's max_rows."""
 
     code = "ROW_LIMIT_EXCEEDED"
+    reason = "limit"
     status = 400
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"Row limit exceeded: the result has more than {limit} rows")
+        hint = "add LIMIT, and go on from the last key; max_rows of the database is the limit"
+        super().__init__(f"Row limit exceeded: the result has more than {limit} rows", {"limit": limit, "hint": hint})
 
 
 class ResultTooLarge(PostgateError):
     """The result has more bytes than the service sends."""
 
     code = "RESULT_TOO_LARGE"
+    reason = "limit"
     status = 400
 
     def __init__(self, limit: int, what: str = "result") -> None:
         has = "it has" if what == "result" else f"a {what} has"
-        super().__init__(f"Result too large: {has} more than {limit} bytes")
+        hint = "ask for fewer columns or rows; POSTGATE_MAX_RESULT_MB is the limit"
+        super().__init__(f"Result too large: {has} more than {limit} bytes", {"limit": limit, "hint": hint})
 
 
 class Unauthorized(PostgateError):
@@ -90,7 +104,9 @@ class Unauthorized(PostgateError):
     headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
     def __init__(self, message: str = "Unauthorized: the token is not valid") -> None:
-        super().__init__(message)
+        super().__init__(
+            message, {"hint": "send Authorization: Bearer pg_<64 hexadecimal digits>; `postgate gen-token` makes one"}
+        )
 
 
 class DatabaseNotFound(PostgateError):
@@ -100,7 +116,9 @@ class DatabaseNotFound(PostgateError):
     status = 404
 
     def __init__(self) -> None:
-        super().__init__("Database not found: the database of this token is gone")
+        super().__init__(
+            "Database not found: the database of this token is gone", {"hint": "use a token of another database"}
+        )
 
 
 class NotFound(PostgateError):
@@ -122,10 +140,12 @@ class MethodNotAllowed(PostgateError):
 
 class BodyTooLarge(PostgateError):
     code = "BODY_TOO_LARGE"
+    reason = "limit"
     status = 413
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"Body too large: it has more than {limit} bytes")
+        hint = "send it in parts; MAX_BODY_SIZE_MB is the limit"
+        super().__init__(f"Body too large: it has more than {limit} bytes", {"limit": limit, "hint": hint})
 
 
 class RequestRefused(PostgateError):
@@ -192,5 +212,8 @@ class Timeout(PostgateError):
     status = 504
 
     def __init__(self, limit_ms: int, outcome: str | None = None) -> None:
-        fields = {"outcome": outcome} if outcome else None
+        fields = {"outcome": outcome} if outcome else {}
+        fields["hint"] = (
+            "EXPLAIN shows what takes long: an index may be missing, or the statement wants too much at once"
+        )
         super().__init__(f"Timeout: the statement was cancelled after {limit_ms / 1000:g} s", fields)

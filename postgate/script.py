@@ -132,7 +132,7 @@ def _failure(error: PostgateError, batch: Batch, number: int) -> ScriptError:
     line = piece.line
     if place := _PLACE.search(message):
         line += int(place[1]) - 1
-        message = message[: place.start()]
+        message = message[: place.start()] + message[place.end() :]
     elif isinstance(position := fields.get("position"), int):
         line += piece.text.count("\n", 0, position - 1)
     if error.index is None:
@@ -148,7 +148,7 @@ def _pieces(script: str) -> Iterator[tuple[Piece, str]]:
     try:
         tokens = read(script, _NO_LIMITS, rows=True).tokens
     except LexError as error:
-        raise ScriptError(script.count("\n", 0, error.offset) + 1, _PLACE.sub("", str(error))) from error
+        raise ScriptError(error.place.line if error.place else 1, error.message) from error
     line, counted, depth = 1, 0, 0
     statement: list[Token] = []
     for token in [*tokens, None]:

@@ -139,7 +139,8 @@ class Service:
                 count = len(statement.params)
                 if count != facts.placeholders:
                     raise StatementRefused(
-                        f"the statement has {facts.placeholders} placeholders, but {count} parameters are given"
+                        f"the statement has {facts.placeholders} placeholders, but {count} parameters are given",
+                        {"reason": "parameters", "hint": "params is an array with a value for each of $1, $2 ..."},
                     )
             except StatementRefused as refusal:
                 refusal.index = request.index(len(steps))

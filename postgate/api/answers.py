@@ -5,23 +5,27 @@ from __future__ import annotations
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
-from postgate.api import neon
+from postgate.api import neon, statuses
 from postgate.errors import DatabaseError, InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
 from postgate.http import refusals
 from postgate.observe.log import log_failure
 
 
-def refusal(error: Exception, is_neon: bool = False) -> tuple[str, list[tuple[str, str]], bytes]:
+def refusal(
+    error: Exception, is_neon: bool = False, by_sqlstate: bool = False
+) -> tuple[str, list[tuple[str, str]], bytes]:
     """The answer to a request that failed: status line, headers and body, as WSGI has them.
 
     What is no error of ours is logged and told as INTERNAL_ERROR.
 
     Args:
         is_neon: whether the client is Neon's driver, which reads the body of a 400 only.
+        by_sqlstate: whether an error of PostgreSQL has a status that follows from its SQLSTATE.
     """
     told = _public(error)
     if not is_neon:
-        return refusals.refusal(told)
+        sqlstate = told.fields.get("sqlstate") if by_sqlstate else None
+        return refusals.refusal(told, None if sqlstate is None else statuses.of_sqlstate(str(sqlstate)))
     return refusals.refusal(told, 400 if isinstance(told, DatabaseError) else None, neon.envelope(told))
 
 

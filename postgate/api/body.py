@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -20,6 +21,17 @@ _ISOLATION = {
     level: level.upper() for level in ("serializable", "repeatable read", "read committed", "read uncommitted")
 }
 _OPTIONS = {"isolation", "read_only", "deferrable", "dry_run", "row_mode", "fields", "numbers", "detached"}
+_STATEMENT_KEYS = {"sql", "params"}
+_KEYS = {*_STATEMENT_KEYS, "queries", *_OPTIONS}
+# What others call it, in lower case without underscores.
+_SYNONYMS = {
+    **{key.replace("_", ""): key for key in _KEYS},
+    **dict.fromkeys(("statement", "text", "sqltext", "q"), "sql"),
+    **dict.fromkeys(("parameters", "args", "arguments", "values", "binds", "bindings"), "params"),
+    **dict.fromkeys(("statements", "batch"), "queries"),
+    "isolationlevel": "isolation",
+    "arraymode": "row_mode",
+}
 _ROW_MODES = {"object": False, "array": True}
 _NUMBERS = {"number": SCALARS, "string": NUMBERS_AS_STRINGS}
 MAX_PARAMETERS = 65_535
@@ -69,6 +81,7 @@ def request(members: dict[str, Any], max_batch: int, body_bytes: int) -> Request
     Raises:
         ParseError: there is no statement, or a list of them, or an option has a value that it cannot have.
     """
+    _refuse_near_misses(members, _KEYS)
     is_batch = "queries" in members
     texts = statements(members, "sql", max_batch)
     if not _OPTIONS & members.keys():
@@ -96,17 +109,36 @@ def statements(members: dict[str, Any], key: str, max_batch: int) -> tuple[State
     if not isinstance(queries, list):
         raise ParseError('"queries" must be an array')
     if len(queries) > max_batch:
-        raise ParseError(f"a batch has at most {max_batch} statements")
+        raise ParseError(f"a batch has at most {max_batch} statements", _over(max_batch))
     batch = []
     for number, query in enumerate(queries):
         try:
             if not isinstance(query, dict):
                 raise ParseError('each of the "queries" must be a JSON object')
+            if key == "sql":
+                _refuse_near_misses(query, _STATEMENT_KEYS)
             batch.append(_statement(query, key))
         except ParseError as error:
             error.index = number
             raise
     return tuple(batch)
+
+
+def _over(limit: int) -> dict[str, object]:
+    return {"reason": "limit", "limit": limit}
+
+
+def _refuse_near_misses(members: dict[str, Any], known: set[str]) -> None:
+    """A key without a meaning is ignored, but not one that is meant as one of ours: a dry run would be none."""
+    for key in members.keys() - known:
+        plain = key.lower().replace("_", "").replace("-", "")
+        meant = _SYNONYMS.get(plain) or next(iter(get_close_matches(plain, _SYNONYMS, 1, cutoff=0.8)), None)
+        meant = _SYNONYMS.get(meant or "", meant)
+        if meant in _OPTIONS and meant not in known:
+            raise ParseError(f'"{meant}" stands beside the "queries", not in one of them')
+        if meant is not None and meant not in members:
+            message = f'the key {json.dumps(key)} is unknown; did you mean "{meant}"?'
+            raise ParseError(message, {"hint": f'call it "{meant}"'})
 
 
 def _new_format(members: dict[str, Any]) -> Callable[[], Format]:
@@ -141,7 +173,7 @@ def _statement(members: dict[str, Any], key: str) -> Statement:
         raise ParseError('"params" must be an array')
     _check_text(sql, f'"{key}"')
     if params and len(params) > MAX_PARAMETERS:
-        raise ParseError(f"a statement has at most {MAX_PARAMETERS} parameters")
+        raise ParseError(f"a statement has at most {MAX_PARAMETERS} parameters", _over(MAX_PARAMETERS))
     for position, value in enumerate(params or (), 1):
         _check_texts(value, f"parameter ${position}")
     return Statement(sql, params or [])
@@ -152,7 +184,7 @@ def _load(body: bytes) -> Any:
         raise ParseError("the body is empty")
     # Commas in strings are counted only where there are that many.
     if body.count(b",") > MAX_VALUES and _STRING.sub(b"", body).count(b",") > MAX_VALUES:
-        raise ParseError(f"the body has more than {MAX_VALUES} values; send them in parts")
+        raise ParseError(f"the body has more than {MAX_VALUES} values; send them in parts", _over(MAX_VALUES))
     decoder = _DECODER if len(body) <= LONG_BYTES else _LONG_DECODER
     try:
         return decoder.decode(body.decode())

@@ -67,6 +67,10 @@ def envelope(error: PostgateError) -> dict[str, object]:
     named = {_NAMES.get(name, name): value for name, value in told.items()}
     if "position" in named:
         named["position"] = str(named["position"])
+    if isinstance(error, ParseError):
+        # node-postgres has a line of PostgreSQL's source and the name of a column there.
+        named.pop("line", None)
+        named.pop("column", None)
     return named
 
 

@@ -63,7 +63,7 @@ class QueryEndpoint:
             caller = Caller(token_hash(environ), environ.get("postgate.client"), environ.get("postgate.join"))
             pieces, holding = self._service.run(caller, read_request)
         except Exception as error:
-            status, headers, envelope = answers.refusal(error, is_neon)
+            status, headers, envelope = answers.refusal(error, is_neon, config.status_by_sqlstate)
             start_response(status, headers)
             return [envelope]
         size = sum(map(len, pieces))

@@ -11,8 +11,9 @@ from postgate.config import Config
 from postgate.errors import PostgateError
 from postgate.executor.attempts import Attempt
 from postgate.executor.checks import Checks, check_names
+from postgate.executor.failures import add_hint
 from postgate.executor.job import Job, Prologue, Request, Step
-from postgate.executor.parameters import INFERRED, StatementKey, dump, types_of
+from postgate.executor.parameters import INFERRED, StatementKey, dump, require_single, types_of
 from postgate.executor.prologue import prologue_for
 from postgate.executor.questions import Describe, arrange_roles, describe
 from postgate.executor.shares import Shares
@@ -95,6 +96,9 @@ class Executor:
                 limits = ResultLimits(access.max_rows, self._max_bytes, hold)
                 results = self._converse(connection, job, commands, attempt, limits)
                 self._complete(connection, job, results)
+            except ServerError as failure:
+                add_hint(failure, job)
+                raise
             finally:
                 if connection.goes_on:
                     self._shares.note(access.database_id, connection)
@@ -191,6 +195,8 @@ class Executor:
                 if isinstance(value, list) and not types[position] and (target := targets[position]) is not None:
                     # The text is made for this type, so it must be no other one when the statement runs.
                     types[position] = target.oid
+            for position in step.facts.listed:
+                require_single(params[position - 1], targets[position - 1], position)
             parameters = [
                 dump(value, target, position)
                 for position, (value, target) in enumerate(zip(params, targets, strict=True), 1)

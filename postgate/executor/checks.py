@@ -19,6 +19,7 @@ from postgate.validator.rules.system_columns import SYSTEM_COLUMNS
 # How long an extension that is made may go unnoticed where nobody tells when definitions change.
 _EXTENSIONS_S = 10.0
 _MAX_SCHEMAS = 10_000
+_DENIED = {"reason": "function_denied"}
 _FOREIGN_FUNCTIONS = read_sql("executor", "foreign_functions")
 _MISSING_COLUMNS = read_sql("executor", "missing_columns")
 _EXTENSION_FUNCTIONS = read_sql("executor", "extension_functions")
@@ -58,7 +59,7 @@ class Checks:
             names = frozenset((name or b"").decode() for (name,) in rows)
             self._extension_functions.put(key, names)
         if called := step.facts.fields & names:
-            raise StatementRefused(f"Function {min(called)} is not allowed")
+            raise StatementRefused(f"Function {min(called)} is not allowed", _DENIED)
 
     def _ask(self, job: Job, command: Command) -> list[Row]:
         return self._pools.query(job.backend, command, job.prologue.limit_ms)
@@ -79,7 +80,7 @@ def check_names(job: Job, step: Step, ask: Ask) -> None:
 def _check_own(job: Job, names: frozenset[str], ask: Ask) -> None:
     rows = ask(Command(_FOREIGN_FUNCTIONS, [orjson.dumps(sorted(names)), _schema(job)], [TEXT, TEXT]))
     if rows:
-        raise StatementRefused(f"Function {(rows[0][0] or b'').decode()} is not allowed")
+        raise StatementRefused(f"Function {(rows[0][0] or b'').decode()} is not allowed", _DENIED)
 
 
 def _check_columns(job: Job, columns: frozenset[tuple[str, str]], ask: Ask) -> None:
@@ -91,7 +92,8 @@ def _check_columns(job: Job, columns: frozenset[tuple[str, str]], ask: Ask) -> N
         raise StatementRefused(
             f"the system column {name} is not accessible"
             if name in SYSTEM_COLUMNS
-            else f"Function {name} is not allowed"
+            else f"Function {name} is not allowed",
+            _DENIED,
         )
 
 

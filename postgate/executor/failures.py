@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 
 from psycopg import errors
 
@@ -16,8 +17,10 @@ from postgate.errors import (
     Unauthorized,
     Unavailable,
 )
+from postgate.executor.job import Job
 from postgate.executor.prologue import NO_DATABASE, NO_ROLES, NO_TOKEN, STALE_LOOK_UP
 from postgate.postgres.errors import Cancelled, CommandRefused, ConnectionLost, ServerError
+from postgate.validator.hints import HELPERS
 
 # What the refusal of a command of our own means for the tenant.
 _REFUSALS: Mapping[str | None, Callable[[], PostgateError]] = {
@@ -39,6 +42,29 @@ _NO_RESOURCES = "53"
 
 # Running the same once more can succeed: another transaction has won (manual, "Serialization Failure Handling").
 _RETRYABLE = (errors.SerializationFailure.sqlstate, errors.DeadlockDetected.sqlstate)
+
+
+def add_hint(failure: ServerError, job: Job) -> None:
+    """Say where to look for the table that is not there; and of a column in double quotes that a string has others."""
+    if "hint" in failure.fields:
+        return
+    if failure.sqlstate == errors.UndefinedTable.sqlstate:
+        failure.fields["hint"] = HELPERS
+    position = failure.fields.get("position")
+    if failure.sqlstate != errors.UndefinedColumn.sqlstate or not isinstance(position, int):
+        return
+    if job.steps[failure.index or 0].facts.text.startswith('"', position - 1):
+        failure.fields["hint"] = "\"...\" is a name; a string stands in '...', or better is a parameter"
+
+
+@lru_cache
+def _reason(sqlstate: str) -> str:
+    """The name of the condition (manual, "PostgreSQL Error Codes"), as a word; of a code that is made up, "raised"."""
+    try:
+        condition = errors.lookup(sqlstate).__name__
+    except KeyError:
+        return "raised"
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", condition).lower().replace("undefined_", "unknown_", 1)
 
 
 def public(failure: Exception) -> Exception:
@@ -66,7 +92,8 @@ def _told(failure: Exception) -> Exception:
         return Unavailable("the database takes no changes at the moment")
     if not isinstance(failure, CommandRefused):
         retryable = {"retryable": True} if failure.sqlstate in _RETRYABLE else {}
-        return DatabaseError(failure.message, failure.fields | retryable, failure.diagnostics)
+        fields = {"reason": _reason(failure.sqlstate)} | failure.fields | retryable
+        return DatabaseError(failure.message, fields, failure.diagnostics)
     if failure.sqlstate in _REFUSALS:
         return _REFUSALS[failure.sqlstate]()
     if failure.sqlstate.startswith(_NO_RESOURCES):

@@ -36,14 +36,15 @@ class Misfit(StatementRefused):
 
     def __init__(self, value: Any, type_: Type, number: int) -> None:
         what = "a JSON object" if isinstance(value, dict) else "a JSON array"
-        super().__init__(f"parameter ${number} is or has {what} where the statement takes {type_.name}")
-        hints = {"bytea": 'send bytes as a string of "\\x" and hexadecimal digits'}
-        self.fields = {
-            "parameter": number,
-            "hint": hints.get(
-                type_.name, f"send a value of {type_.name}, or cast the parameter, as in ${number}::jsonb"
-            ),
-        }
+        hint = f"send a value of {type_.name}, or cast the parameter, as in ${number}::jsonb"
+        if isinstance(value, list):
+            hint = f"= ANY(${number}) takes an array, IN (${number}) one value"
+        elif type_.name == "bytea":
+            hint = 'send bytes as a string of "\\x" and hexadecimal digits'
+        super().__init__(
+            f"parameter ${number} is or has {what} where the statement takes {type_.name}",
+            {"reason": "parameters", "parameter": number, "hint": hint},
+        )
 
 
 def type_of(value: Any) -> int:
@@ -85,6 +86,16 @@ def dump(value: Any, target: Type | None = None, number: int = 0) -> bytes | Non
     if isinstance(value, list | dict) and target is not None and not _takes_json(target):
         raise Misfit(value, target, number)
     return _json(value)
+
+
+def require_single(value: Any, target: Type | None, number: int) -> None:
+    """Refuse an array where IN takes one value of a text: its JSON would be compared, and nothing found.
+
+    Raises:
+        Misfit: it is one.
+    """
+    if isinstance(value, list) and target is not None and target.name in _TEXTS:
+        raise Misfit(value, target, number)
 
 
 def _takes_json(type_: Type) -> bool:

@@ -5,14 +5,16 @@ tenant and is remembered by text; what remains for each request is to compare se
 """
 
 from postgate.errors import StatementRefused
+from postgate.operations import OPERATIONS
 from postgate.operations import Tenant as Tenant
 from postgate.remembered import Remembered
 from postgate.validator.analysis import analyse
 from postgate.validator.facts import Facts as Facts
 from postgate.validator.facts import Refusal as Refusal
+from postgate.validator.hints import of_schema
 from postgate.validator.limits import DEFAULT
 from postgate.validator.limits import TextLimits as TextLimits
-from postgate.validator.reading.places import placed
+from postgate.validator.reading.places import TextError
 
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
 _REMEMBERED_TEXTS = 2_048
@@ -47,21 +49,20 @@ class Validator:
         """
         facts = outcome or self.read(sql)
         if isinstance(facts, Refusal):
-            raise StatementRefused(facts.message)
+            raise _refused(facts)
         if facts.needs_earlier and not follows_others:
-            raise StatementRefused(facts.needs_earlier)
+            raise _refused(facts.needs_earlier)
         if not facts.operations <= tenant.operations:
-            raise StatementRefused(f"Operation {min(facts.operations - tenant.operations)} is not allowed")
+            raise _denied(min(facts.operations - tenant.operations), tenant)
         if facts.advances_sequence and not tenant.operations & {"INSERT", "UPDATE"}:
-            raise StatementRefused("Operation INSERT is not allowed (nextval changes a sequence)")
+            raise _denied("INSERT", tenant, " (nextval changes a sequence)")
         if facts.kind == "CREATE VIEW" and "SELECT" not in tenant.operations and tenant.operations & _WRITES:
             # Which rows of a view a change finds is what its query says of all rows.
-            raise StatementRefused("Operation SELECT is not allowed (a token that writes would read through the view)")
+            raise _denied("SELECT", tenant, " (a token that writes would read through the view)")
         for schema, offset in facts.qualifiers.items():
             if schema != tenant.schema:
-                raise StatementRefused(
-                    placed(f'Schema "{schema}" is not accessible; use the unqualified name', sql, offset)
-                )
+                message = f'Schema "{schema}" is not accessible; use the unqualified name'
+                raise _refused(Refusal.of(TextError(message, sql, offset, "qualified_name", of_schema(schema))))
         return facts
 
     def _analyse(self, sql: str) -> Facts | Refusal:
@@ -69,3 +70,21 @@ class Validator:
         if len(sql) <= _REMEMBERED_LENGTH:
             self._outcomes.put(sql, outcome)
         return outcome
+
+
+def _refused(refusal: Refusal) -> StatementRefused:
+    fields: dict[str, object] = {"reason": refusal.reason}
+    if refusal.hint:
+        fields["hint"] = refusal.hint
+    if refusal.place is not None:
+        fields |= refusal.place._asdict()
+    return StatementRefused(refusal.message, fields)
+
+
+def _denied(operation: str, tenant: Tenant, why: str = "") -> StatementRefused:
+    allowed = ", ".join(name for name in OPERATIONS if name in tenant.operations)
+    has = f"the token has {allowed}" if allowed else "the token has no operation at all"
+    return StatementRefused(
+        f"Operation {operation} is not allowed{why}; {has}",
+        {"reason": "operation_denied", "hint": f"use a token that has {operation} too"},
+    )

@@ -1,7 +1,9 @@
 """From a text to what it does: lexer, grammar, then every rule, once for each text."""
 
 import gc
+from dataclasses import replace
 
+from postgate.validator import hints
 from postgate.validator.facts import Facts, Refusal
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.grammar.statements import parse_tokens
@@ -24,10 +26,14 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
             return statement.facts()
         finally:
             statement.take_apart()
-    except (LexError, RuleError) as error:
-        return Refusal(str(error))
-    except (GrammarError, RecursionError) as error:
-        refusal = Refusal(str(error) if isinstance(error, GrammarError) else "the statement is nested too deeply")
+    except RuleError as error:
+        return Refusal.of(error)
+    except (LexError, GrammarError) as error:
+        refusal = _with_hint(Refusal.of(error), sql)
+        if isinstance(error, LexError):
+            return refusal
+    except RecursionError:
+        refusal = Refusal("the statement is nested too deeply", "limit")
     if len(sql) > _LONG:
         # The part of a tree that was made holds itself. Together with those of other texts it would be freed in one go,
         # of a second or more, in which no other request of the process goes on.
@@ -35,13 +41,20 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
     return refusal
 
 
+def _with_hint(refusal: Refusal, sql: str) -> Refusal:
+    if refusal.hint or refusal.place is None:
+        return refusal
+    return replace(refusal, hint=hints.of_syntax(sql, refusal.place.position - 1))
+
+
 def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:
     reading = read(sql, limits, rows=True)
     roots = parse_tokens(reading.tokens, sql, limits.nesting)
     if not roots:
-        raise RuleError("empty statement")
+        raise RuleError("empty statement", sql, None, "empty_statement")
     if len(roots) > 1:
-        raise RuleError("only one statement is allowed; send each one in a request of its own")
+        message = "only one statement is allowed; send each one in a request of its own, or as a batch"
+        raise RuleError(message, sql, None, "several_statements", hints.BATCH)
     statement = ParsedStatement(sql, roots[0], reading.tokens)
     statement.text = without_comments(sql, reading.comments)
     return statement

@@ -5,6 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from postgate.validator.reading.places import Place, TextError
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A text that no tenant may run, and why, as a `TextError` has it."""
+
+    message: str
+    reason: str = "syntax"
+    hint: str = ""
+    place: Place | None = None
+
+    @classmethod
+    def of(cls, error: TextError) -> Refusal:
+        return cls(str(error), error.reason, error.hint, error.place)
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -21,13 +37,14 @@ class Facts:
         qualifiers: each schema that a name is qualified with, and the offset where, if that is known.
         advances_sequence: whether the statement calls nextval, which INSERT or UPDATE allows.
         reads_sequences: whether the statement asks what the session has drawn from a sequence.
-        needs_earlier: why it may not be the first statement of a transaction; "" where it may.
+        needs_earlier: why it may not be the first statement of a transaction; None where it may.
         columns: (relation, column) of each name that a function would have if it were no column; whoever runs the
             statement must make sure that the tenant's relation has the column.
         placeholders: the highest placeholder number.
         defines: CREATE, ALTER or DROP when it changes what there is, CREATE AS when it also runs a query, else "".
         fields: every f of an x.f, which is a call where x has no column f; whoever runs the statement must make sure
             that no extension has such a function.
+        listed: placeholders that stand for one value of an IN (...).
         untyped: placeholders for which PostgreSQL can infer no type from the context.
         writes: False when the statement only reads.
         returns_rows: whether the statement has a result.
@@ -42,18 +59,12 @@ class Facts:
     qualifiers: Mapping[str, int | None] = field(default_factory=dict)
     advances_sequence: bool = False
     reads_sequences: bool = False
-    needs_earlier: str = ""
+    needs_earlier: Refusal | None = None
     columns: frozenset[tuple[str, str]] = frozenset()
     placeholders: int = 0
     defines: str = ""
     fields: frozenset[str] = frozenset()
+    listed: frozenset[int] = frozenset()
     untyped: frozenset[int] = frozenset()
     writes: bool = True
     returns_rows: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A text that no tenant may run, and why."""
-
-    message: str

@@ -7,9 +7,9 @@ from typing import Any, NoReturn, TypeVar
 
 from sqlglot import exp
 
-from postgate.validator.facts import Facts
+from postgate.validator.facts import Facts, Refusal
 from postgate.validator.reading.lexer import Token
-from postgate.validator.reading.places import placed
+from postgate.validator.reading.places import TextError
 
 _Node = TypeVar("_Node", bound=exp.Expression)
 
@@ -17,8 +17,8 @@ _FACTS = tuple(fact.name for fact in fields(Facts))
 _PLACED = (exp.Identifier, exp.Literal, exp.Placeholder)
 
 
-class RuleError(Exception):
-    """A rule refuses the statement; the text tells the user what and why."""
+class RuleError(TextError):
+    """A rule refuses the statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,12 @@ class ParsedStatement:
         self.qualifiers: dict[str, int | None] = {}
         self.advances_sequence = False
         self.reads_sequences = False
-        self.needs_earlier = ""
+        self.needs_earlier: Refusal | None = None
         self.columns: set[tuple[str, str]] = set()
         self.placeholders = 0
         self.defines = ""
         self.fields: set[str] = set()
+        self.listed: set[int] = set()
         self.untyped: set[int] = set()
         self.writes = False
         self.returns_rows = False
@@ -125,12 +126,17 @@ class ParsedStatement:
         while self.tokens:
             self.tokens.pop()
 
-    def refuse(self, message: str, node: exp.Expression | None = None) -> NoReturn:
-        raise RuleError(self.placed(message, node))
+    def refuse(
+        self, message: str, node: exp.Expression | None = None, reason: str = "construct_denied", hint: str = ""
+    ) -> NoReturn:
+        """Refuse the statement for a node of it."""
+        raise self.error(message, node, reason, hint)
 
-    def placed(self, message: str, node: exp.Expression | None) -> str:
-        """The message with the line and column of the node."""
-        return placed(message, self.sql, None if node is None else _offset(node))
+    def error(
+        self, message: str, node: exp.Expression | None, reason: str = "construct_denied", hint: str = ""
+    ) -> RuleError:
+        """What `refuse` raises."""
+        return RuleError(message, self.sql, None if node is None else _offset(node), reason, hint)
 
 
 def _offset(node: exp.Expression) -> int | None:

@@ -130,7 +130,12 @@ def test_a_batch_has_a_largest_size(shared_service: Service, tenant: Tenant) -> 
         answer = batch(service, tenant.token, *["SELECT 1"] * 4)
         assert (answer.status, answer.json) == (
             400,
-            {"error": "Parse error: a batch has at most 3 statements", "code": "PARSE_ERROR"},
+            {
+                "error": "Parse error: a batch has at most 3 statements",
+                "code": "PARSE_ERROR",
+                "reason": "limit",
+                "limit": 3,
+            },
         )
 
 

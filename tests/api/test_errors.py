@@ -57,7 +57,67 @@ def test_database_error_with_detail_and_hint(filled: Service) -> None:
 def test_parse_error(filled: Service) -> None:
     answer = filled.query("DELETE FROM t", token=filled.tenant(operations=("SELECT",)).token)
     assert (answer.status, answer.code) == (400, "PARSE_ERROR")
-    assert answer.json["error"] == "Parse error: Operation DELETE is not allowed"
+    assert answer.json["error"] == "Parse error: Operation DELETE is not allowed; the token has SELECT"
+    assert answer.json["reason"] == "operation_denied"
+
+
+PLACES = [
+    ("SELECT 1 FRM t", {"position": 14, "line": 1, "column": 14}),
+    ("SELECT 1\n  FROM pg_class", {"position": 17, "line": 2, "column": 8}),
+    ("SELECT 'é', 'a", {"position": 13, "line": 1, "column": 13}),
+    ("SELECT a\n\nFROM public2.t", {"position": 24, "line": 3, "column": 14}),
+    ("SELECT pg_sleep(1)", {"position": 8, "line": 1, "column": 8}),
+]
+
+
+@pytest.mark.parametrize(("sql", "place"), PLACES)
+def test_a_refused_statement_has_its_place(filled: Service, sql: str, place: dict[str, int]) -> None:
+    answer = filled.query(sql, token=filled.tenant().token)
+    assert (answer.status, answer.code) == (400, "PARSE_ERROR")
+    assert {key: answer.json.get(key) for key in place} == place
+    assert answer.json["error"].endswith(f"(line {place['line']}, column {place['column']})")
+
+
+@pytest.mark.parametrize(
+    ("sql", "limit"),
+    [("SELECT * FROM generate_series(1, 1001)", 1000), ("SELECT " + "(" * 300 + "1" + ")" * 300, None)],
+)
+def test_what_is_over_a_limit_says_so(filled: Service, sql: str, limit: int | None) -> None:
+    answer = filled.query(sql, token=filled.tenant().token).json
+    assert (answer["reason"], answer.get("limit")) == ("limit", limit)
+
+
+STATUSES = [
+    ("INSERT INTO t VALUES (1, 1, 2)", 409),
+    ("SELECT * FROM nothing", 404),
+    ("SELECT length(1, 2, 3)", 404),
+    ("SELECT nothing", 400),
+    ("SELECT 1 / 0", 400),
+    ("SELECT 'x'::int", 400),
+    ("INSERT INTO t VALUES (2, NULL, 2)", 400),
+    ("SELECT raises('23505')", 409),
+    ("SELECT raises('23503')", 409),
+    ("SELECT raises('42501')", 403),
+    ("SELECT raises('40001')", 409),
+    ("SELECT raises('P0001')", 400),
+    ("SELECT raises('P0002')", 500),
+    ("SELECT raises('53200')", 503),
+    ("SELECT raises('XX000')", 500),
+    ("SELECT raises('ABCDE')", 400),
+]
+
+
+@pytest.mark.parametrize(("sql", "status"), STATUSES)
+def test_the_status_follows_from_the_sqlstate_where_that_is_wanted(filled: Service, sql: str, status: int) -> None:
+    filled.execute("""CREATE OR REPLACE FUNCTION raises(state text) RETURNS void LANGUAGE plpgsql AS
+        $$ BEGIN RAISE 'no' USING ERRCODE = state; END $$""")
+    with a_service(filled.conninfo, status_by_sqlstate=True) as wanted:
+        answer = wanted.query(sql)
+        assert (answer.status, answer.code) == (status, "DATABASE_ERROR")
+        assert wanted.query("DELETE FROM").status == 400
+    assert filled.query(sql).status == 500
+    if "ABCDE" in sql:
+        assert answer.json["reason"] == "raised"
 
 
 def test_timeout_has_cancelled_the_statement(hasty: Service) -> None:

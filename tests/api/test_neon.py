@@ -49,6 +49,10 @@ def test_a_header_with_another_value_is_refused(shared_service: Service, name: s
 def test_the_key_of_the_body_chooses_the_dialect(shared_service: Service) -> None:
     # Headers alone change nothing for a client of ours.
     assert post(shared_service, {"sql": "SELECT 1 AS a"}).json == {"rows": [{"a": 1}], "row_count": 1}
+    # For node-postgres `line` is one of PostgreSQL's source, and `column` a name.
+    told = post(shared_service, {"query": "SELECT 1 FRM t"}).json
+    assert told["position"] == "14"
+    assert not {"line", "column"} & told.keys()
     for body in ({"sql": "SELECT 1", "query": "SELECT 1"}, {"queries": [{"sql": "SELECT 1", "query": "SELECT 1"}]}):
         assert post(shared_service, body).json["code"] == "PARSE_ERROR"
     for second in ({"sql": "SELECT 1"}, {}, 1):

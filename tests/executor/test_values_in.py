@@ -83,6 +83,34 @@ def test_any_takes_an_array(shared_service: Service) -> None:
         assert shared_service.query(sql, given_numbers).rows == [{"count": count}]
 
 
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT count(*) AS n FROM pets WHERE id IN ($1)", [1, 2]),
+        ("SELECT count(*) AS n FROM pets WHERE name IN ($1)", ["Rex", "Tom"]),
+        ("SELECT count(*) AS n FROM pets WHERE name NOT IN (('x'), ($1))", ["Rex", "Tom"]),
+        ("DELETE FROM pets WHERE name IN ($1)", []),
+    ],
+)
+def test_in_takes_no_array(pets: Service, sql: str, value: list[object]) -> None:
+    answer = pets.query(sql, value)
+    assert (answer.code, answer.json["reason"], answer.json["parameter"]) == ("PARSE_ERROR", "parameters", 1)
+    assert "= ANY($1)" in answer.json["hint"]
+
+
+def test_in_takes_what_is_compared(pets: Service) -> None:
+    assert pets.query("SELECT count(*) AS n FROM pets WHERE tags IN ($1)", ["a", "b"]).rows == [{"n": 1}]
+    assert pets.query("SELECT count(*) AS n FROM pets WHERE facts IN ($1)", ["a", 1]).rows == [{"n": 1}]
+    assert pets.query("SELECT count(*) AS n FROM pets WHERE (id, name) IN (($1, $2))", 1, "Rex").rows == [{"n": 1}]
+
+
+@pytest.fixture(scope="module")
+def pets(shared_service: Service) -> Service:
+    shared_service.execute("""CREATE TABLE pets (id int, name text, tags text[], facts jsonb);
+        INSERT INTO pets VALUES (1, 'Rex', '{a,b}', '["a", 1]')""")
+    return shared_service
+
+
 def test_a_placeholder_that_the_statement_leaves_out(shared_service: Service) -> None:
     assert shared_service.query("SELECT $2::int AS v", "unused", 5).rows == [{"v": 5}]
 

@@ -56,7 +56,9 @@ class Alterations(Chapter):
         self.cursor.expect("detach", "partition")
         partition = self.grammar.names.qualified_name()
         if self.cursor.at("concurrently"):
-            self.cursor.refuse("DETACH PARTITION CONCURRENTLY cannot run inside a transaction")
+            self.cursor.refuse(
+                "DETACH PARTITION CONCURRENTLY cannot run inside a transaction", reason="construct_denied"
+            )
         if self.cursor.at("finalize"):
             self.grammar.options.not_allowed("DETACH PARTITION FINALIZE")
         return self.grammar.options.marked("DETACH PARTITION", partition)

@@ -158,7 +158,7 @@ class Changes(Chapter):
         """where_or_current_clause and returning_clause"""
         if self.cursor.accept("where"):
             if self.cursor.at("current", "of"):
-                self.cursor.refuse("cursors are not allowed: WHERE CURRENT OF")
+                self.cursor.refuse("cursors are not allowed: WHERE CURRENT OF", reason="construct_denied")
             change.set("where", exp.Where(this=self.grammar.expressions.a_expr()))
         change.set("returning", self._returning())
         return change

@@ -59,10 +59,10 @@ class Cursor:
         self.current = tokens[index]
         self.following = tokens[index + 1]
 
-    def refuse(self, message: str, token: Token | None = None) -> NoReturn:
+    def refuse(self, message: str, token: Token | None = None, reason: str = "syntax") -> NoReturn:
         """Refuse the text at a token, by default the current one."""
         token = token or (self.current if self.current.kind else self.previous)
-        raise GrammarError(message, self._sql, token.start)
+        raise GrammarError(message, self._sql, token.start, reason)
 
     def unexpected(self) -> NoReturn:
         """Refuse the current token."""
@@ -183,4 +183,4 @@ class Cursor:
 
     def refuse_depth(self) -> NoReturn:
         """Refuse a text that is nested too deeply."""
-        self.refuse(f"the statement is nested more than {self.nesting_limit} levels deep")
+        self.refuse(f"the statement is nested more than {self.nesting_limit} levels deep", reason="limit")

@@ -190,7 +190,7 @@ class Definitions(Chapter):
         """DropStmt"""
         kind = self._kind_of("DROP", *OBJECT_KINDS)
         if kind == "INDEX" and self.cursor.at("concurrently"):
-            self.cursor.refuse("DROP INDEX CONCURRENTLY cannot run inside a transaction")
+            self.cursor.refuse("DROP INDEX CONCURRENTLY cannot run inside a transaction", reason="construct_denied")
         exists = self.grammar.options.if_exists()
         names = self.cursor.comma_list(
             self.grammar.user_types.type_like_name if kind in TYPE_KINDS else self.grammar.names.qualified_name
@@ -238,7 +238,10 @@ class Definitions(Chapter):
         self.cursor.expect("refresh", "materialized", "view")
         if self.cursor.at("concurrently"):
             # PostgreSQL makes a temporary table for it, which no tenant may.
-            self.cursor.refuse("REFRESH MATERIALIZED VIEW CONCURRENTLY is not allowed; use REFRESH MATERIALIZED VIEW")
+            self.cursor.refuse(
+                "REFRESH MATERIALIZED VIEW CONCURRENTLY is not allowed; use REFRESH MATERIALIZED VIEW",
+                reason="construct_denied",
+            )
         name = self.grammar.names.qualified_name()
         data = self.grammar.options.with_data()
         return exp.Refresh(kind="MATERIALIZED VIEW", this=name, with_data=data)

@@ -121,7 +121,7 @@ class Expressions(Chapter):
                 return left
             links += 1
             if links > _CHAIN_LIMIT:
-                self.cursor.refuse(f"an expression has more than {_CHAIN_LIMIT} operators in a row")
+                self.cursor.refuse(f"an expression has more than {_CHAIN_LIMIT} operators in a row", reason="limit")
             left, ends_open = self._infix(left, level, bare)
             closed = level if ends_open and level in _NONASSOCIATIVE else 0
 

@@ -46,7 +46,7 @@ class FromItems(Chapter):
         while self.cursor.at_any(_JOIN_WORDS):
             links += 1
             if links > _CHAIN_LIMIT:
-                self.cursor.refuse(f"more than {_CHAIN_LIMIT} joins in a row")
+                self.cursor.refuse(f"more than {_CHAIN_LIMIT} joins in a row", reason="limit")
             left = self._join(left)
         return left
 

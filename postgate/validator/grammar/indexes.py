@@ -17,7 +17,7 @@ class Indexes(Chapter):
     def create_index(self, unique: bool) -> exp.Create:
         """IndexStmt, after INDEX."""
         if self.cursor.at("concurrently"):
-            self.cursor.refuse("CREATE INDEX CONCURRENTLY cannot run inside a transaction")
+            self.cursor.refuse("CREATE INDEX CONCURRENTLY cannot run inside a transaction", reason="construct_denied")
         exists = self.grammar.options.if_not_exists()
         name = None if self.cursor.at("on") and not exists else self.grammar.names.col_id()
         self.cursor.expect("on")

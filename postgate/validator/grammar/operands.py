@@ -141,7 +141,9 @@ class Operands(Chapter):
                 return node
             links += 1
             if links > self.cursor.nesting_limit:
-                self.cursor.refuse(f"more than {self.cursor.nesting_limit} fields or subscripts in a row")
+                self.cursor.refuse(
+                    f"more than {self.cursor.nesting_limit} fields or subscripts in a row", reason="limit"
+                )
 
     def _star(self) -> exp.Star | None:
         return exp.Star() if self.cursor.accept_op("*") else None

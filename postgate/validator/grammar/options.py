@@ -59,7 +59,7 @@ class Options(Chapter):
 
     def not_allowed(self, what: str) -> NoReturn:
         """Refuse what PostgreSQL has and a tenant may not use."""
-        self.cursor.refuse(f"{what} is not allowed")
+        self.cursor.refuse(f"{what} is not allowed", reason="statement_denied")
 
     def refuse_alteration(self) -> NoReturn:
         """Refuse the current words of an ALTER, by their name when they are a form of PostgreSQL's."""

@@ -47,7 +47,7 @@ class Queries(Chapter):
         while (word := self.cursor.word() or "") in _SET_LEVELS and _SET_LEVELS[word] >= minimum:
             links += 1
             if links > _CHAIN_LIMIT:
-                self.cursor.refuse(f"more than {_CHAIN_LIMIT} queries are combined")
+                self.cursor.refuse(f"more than {_CHAIN_LIMIT} queries are combined", reason="limit")
             self.cursor.advance()
             keep_all = self.cursor.accept("all")
             if not keep_all:
@@ -144,7 +144,9 @@ class Queries(Chapter):
             or self.cursor.at("temp")
             or self.cursor.at("temporary")
         ):
-            self.cursor.refuse("temporary tables are not allowed: SELECT INTO TEMPORARY", self.cursor.previous)
+            self.cursor.refuse(
+                "temporary tables are not allowed: SELECT INTO TEMPORARY", self.cursor.previous, "statement_denied"
+            )
         unlogged = self.cursor.accept("unlogged")
         self.cursor.accept("table")
         return exp.Into(this=self.grammar.names.qualified_name(), unlogged=unlogged)

@@ -36,6 +36,7 @@ sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
 
 _QUERIES = frozenset({"select", "values", "table", "with", "insert", "update", "delete", "merge"})
 _DEFINITIONS = frozenset({"create", "alter", "drop", "truncate", "comment", "refresh"})
+_DENIED = "statement_denied"
 _TRANSACTIONS = frozenset({"begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"})
 _REFUSED = frozenset(
     """
@@ -92,9 +93,9 @@ class Grammar:
         if word == "explain":
             return self.explain.explain_stmt()
         if word in _TRANSACTIONS:
-            self.cursor.refuse(f"{word.upper()} is not allowed: each request is one transaction")
+            self.cursor.refuse(f"{word.upper()} is not allowed: each request is one transaction", reason=_DENIED)
         if word in _REFUSED:
-            self.cursor.refuse(f"{word.upper()} is not allowed")
+            self.cursor.refuse(f"{word.upper()} is not allowed", reason=_DENIED)
         self.cursor.unexpected()
 
 

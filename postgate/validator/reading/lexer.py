@@ -126,7 +126,7 @@ def read(sql: str, limits: TextLimits = DEFAULT, *, rows: bool = False) -> Readi
     """
     if len(sql) > limits.characters:
         message = f"the statement has more than {limits.characters} characters; send large values as parameters"
-        raise LexError(message, sql, limits.characters)
+        raise LexError(message, sql, limits.characters, "limit")
     lexer = _Lexer(sql, limits.steps, rows)
     return Reading(lexer.tokens(), lexer.comments)
 
@@ -169,6 +169,7 @@ class _Lexer:
         self._fail(
             f"the statement is too large: reading it takes more than {self.max_steps} steps; send it in parts",
             offset,
+            "limit",
         )
 
     def _take_common(self, common: re.Match[str]) -> int:
@@ -373,7 +374,9 @@ class _Lexer:
     def _take_operator(self, text: str, start: int) -> int:
         if len(text) > _MAX_OPERATOR_RUN:
             self._fail(
-                f"more than {_MAX_OPERATOR_RUN} characters of operators in a row; put spaces between them", start
+                f"more than {_MAX_OPERATOR_RUN} characters of operators in a row; put spaces between them",
+                start,
+                "limit",
             )
         signs = ""
         if text[-1] in "+-" and not _ENDS_FREELY.search(text):
@@ -395,8 +398,8 @@ class _Lexer:
             self._fail(f"unexpected character {self.sql[position]!r}", position)
         return match
 
-    def _fail(self, message: str, offset: int) -> NoReturn:
-        raise LexError(message, self.sql, offset)
+    def _fail(self, message: str, offset: int, reason: str = "syntax") -> NoReturn:
+        raise LexError(message, self.sql, offset, reason)
 
 
 def _fold(word: str) -> str:

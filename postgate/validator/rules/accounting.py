@@ -27,6 +27,6 @@ def account_for_text(statement: ParsedStatement) -> None:
                 continue
         elif token.kind not in _PLACED_KINDS:
             continue
-        statement.refuse(f"{token.text[:60]!r} at character {token.start + 1} is not understood")
+        statement.refuse(f"{token.text[:60]!r} at character {token.start + 1} is not understood", reason="syntax")
     if selects != sum(not select.args.get("table") for select in statement.nodes(exp.Select)):
-        statement.refuse("a SELECT of the statement is not understood")
+        statement.refuse("a SELECT of the statement is not understood", reason="syntax")

@@ -31,12 +31,14 @@ def judge_bounds(statement: ParsedStatement) -> None:
             sets += product
             limit = _MAX_LISTED_SETS if any(statement.nodes(exp.GroupingSets)) else _MAX_SETS
             if sets > limit:
-                statement.refuse(f"the statement has more than {limit} grouping sets", group)
+                statement.refuse(f"the statement has more than {limit} grouping sets", group, "limit")
     if any(cte.args.get("copied") for cte in statement.nodes(exp.CTE)):
         _judge_copies(statement)
     for call in statement.nodes(exp.Anonymous):
         if call.this.name in _BUILDERS and _built(call) > _MAX_BUILT:
-            statement.refuse(f"{call.this.name}() with constants may make at most {_MAX_BUILT} characters", call)
+            statement.refuse(
+                f"{call.this.name}() with constants may make at most {_MAX_BUILT} characters", call, "limit"
+            )
 
 
 def _sets(item: exp.Expression) -> int:
@@ -56,7 +58,7 @@ def _judge_copies(statement: ParsedStatement) -> None:
         tables = [table for table in cte.this.find_all(exp.Table) if is_cte(statement, table)]
         count = 1 + sum(copies.get(table.this.name, 1) for table in tables)
         if count > _MAX_COPIES:
-            statement.refuse(f"NOT MATERIALIZED makes more than {_MAX_COPIES} copies of queries", cte)
+            statement.refuse(f"NOT MATERIALIZED makes more than {_MAX_COPIES} copies of queries", cte, "limit")
         if cte.args.get("copied"):
             copies[cte.alias] = max(count, copies.get(cte.alias, 1))
 

@@ -4,6 +4,7 @@ from typing import NoReturn
 
 from sqlglot import exp
 
+from postgate.validator.facts import Refusal
 from postgate.validator.lists.functions import (
     ALLOWED_FUNCTIONS,
     EXTENSION_FUNCTIONS,
@@ -127,8 +128,9 @@ def _judge_session_value(statement: ParsedStatement, call: exp.Anonymous, is_dra
         return
     message = f"Function {call.this.name} is not allowed: a request has no session; use RETURNING instead"
     if isinstance(statement.root, exp.Create | exp.Alter):
-        statement.refuse(message, call)
-    statement.needs_earlier = statement.needs_earlier or statement.placed(message, call)
+        statement.refuse(message, call, "function_denied")
+    if statement.needs_earlier is None:
+        statement.needs_earlier = Refusal.of(statement.error(message, call, "function_denied"))
 
 
 def _judge_configuration(statement: ParsedStatement, argument: exp.Expression, name: str) -> None:
@@ -175,4 +177,4 @@ def _schema(call: exp.Anonymous) -> str | None:
 
 
 def _refuse(statement: ParsedStatement, node: exp.Expression, name: str) -> NoReturn:
-    statement.refuse(f"Function {name} is not allowed", node)
+    statement.refuse(f"Function {name} is not allowed", node, "function_denied")

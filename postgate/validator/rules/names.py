@@ -4,6 +4,7 @@ import re
 
 from sqlglot import exp
 
+from postgate.validator.hints import HELPERS
 from postgate.validator.parsed import ParsedStatement
 
 # Stricter than PostgreSQL's own reading (textToQualifiedNameList): no blanks, no numbers, at most one qualifier.
@@ -36,7 +37,7 @@ def judge_name_literal(
     if schema is not None:
         statement.qualify(schema, node)
     elif is_relation and is_system_name(name):
-        statement.refuse(f'"{name}" is a system catalog and not accessible', node)
+        statement.refuse(f'"{name}" is a system catalog and not accessible', node, "system_catalog", HELPERS)
     if is_relation:
         statement.relations.add((schema, name))
     return name

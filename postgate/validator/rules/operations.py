@@ -77,7 +77,7 @@ def _kind(statement: ParsedStatement, root: exp.Expression) -> str:
         return f"{_DEFINITIONS[type(root)]} {root.args['kind']}"
     if type(root) in _OTHERS:
         return _OTHERS[type(root)]
-    statement.refuse("this statement is not allowed")
+    statement.refuse("this statement is not allowed", reason="statement_denied")
 
 
 def _collect_creation(statement: ParsedStatement, create: exp.Create) -> None:

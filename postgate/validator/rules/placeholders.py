@@ -1,4 +1,4 @@
-"""Which placeholders a statement has, and for which PostgreSQL can infer no type."""
+"""Which placeholders a statement has, where they stand, and for which PostgreSQL can infer no type."""
 
 from collections import Counter
 
@@ -8,9 +8,10 @@ from postgate.validator.parsed import ParsedStatement
 
 
 def collect_placeholders(statement: ParsedStatement) -> None:
-    """Collect the highest placeholder, and those that are nothing but a whole output column of the outermost SELECT.
+    """Collect the highest placeholder, those in an IN, and those that are nothing but a whole output column of the
+    outermost SELECT.
 
-    PostgreSQL takes such a placeholder as text ("SELECT Output Columns" in the manual's chapter on type conversion), so
+    PostgreSQL takes the last as text ("SELECT Output Columns" in the manual's chapter on type conversion), so
     there the type of the JSON value decides; everywhere else PostgreSQL does.
     """
     uses: Counter[int] = Counter()
@@ -19,8 +20,18 @@ def collect_placeholders(statement: ParsedStatement) -> None:
         number = int(placeholder.this)
         uses[number] += 1
         bare_uses[number] += _is_output_column(statement, placeholder)
+        if _is_listed(placeholder):
+            statement.listed.add(number)
     statement.placeholders = max(uses, default=0)
     statement.untyped = {number for number, count in uses.items() if bare_uses[number] == count}
+
+
+def _is_listed(placeholder: exp.Placeholder) -> bool:
+    """Whether it is one of the values of an IN."""
+    node: exp.Expression = placeholder
+    while isinstance(node.parent, exp.Paren | exp.Tuple):
+        node = node.parent
+    return isinstance(node.parent, exp.In) and node.arg_key == "expression"
 
 
 def _is_output_column(statement: ParsedStatement, placeholder: exp.Placeholder) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from postgate.validator.hints import HELPERS, OWN_SCHEMA
 from postgate.validator.parsed import ParsedStatement, Scope
 from postgate.validator.rules.names import is_system_name
 
@@ -23,7 +24,7 @@ def _judge_table(statement: ParsedStatement, table: exp.Table) -> None:
     if not isinstance(table.this, exp.Identifier):
         return  # a function in FROM: its call is judged as a call
     if table.args.get("catalog"):
-        statement.refuse("a name may not be qualified with a database", table)
+        statement.refuse("a name may not be qualified with a database", table, "qualified_name", OWN_SCHEMA)
     schema = table.args.get("db")
     name = table.this.name
     if is_cte(statement, table):
@@ -35,13 +36,13 @@ def _judge_table(statement: ParsedStatement, table: exp.Table) -> None:
     if schema is not None:
         statement.qualify(schema, table)
     if is_system_name(name):
-        statement.refuse(f'"{name}" is a system catalog and not accessible', table)
+        statement.refuse(f'"{name}" is a system catalog and not accessible', table, "system_catalog", HELPERS)
     statement.relations.add((schema.name if schema is not None else None, name))
 
 
 def _judge_column(statement: ParsedStatement, column: exp.Column) -> None:
     if column.args.get("catalog"):
-        statement.refuse("a column may not be qualified with a database", column)
+        statement.refuse("a column may not be qualified with a database", column, "qualified_name", OWN_SCHEMA)
     schema = column.args.get("db")
     if schema is not None:
         statement.qualify(schema, column)

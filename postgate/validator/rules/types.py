@@ -43,7 +43,7 @@ def type_name(data_type: exp.DataType) -> str:
 
 def _judge_type(statement: ParsedStatement, data_type: exp.DataType) -> None:
     if data_type.args.get("reftype"):
-        statement.refuse("%TYPE is not allowed", data_type)
+        statement.refuse("%TYPE is not allowed", data_type, "type_denied")
     kind = data_type.args["kind"]
     qualified = isinstance(kind, exp.Dot)
     schema = kind.this.name if qualified else None
@@ -59,7 +59,7 @@ def _judge_type(statement: ParsedStatement, data_type: exp.DataType) -> None:
     if name in NAME_TYPES and isinstance(data_type.parent, exp.Cast) and not data_type.args.get("nested"):
         judge_name_literal(statement, data_type.parent.this, f"a cast to {name}", is_relation=NAME_TYPES[name])
     elif schema is not None or element in REFUSED_TYPES or is_system_name(name):
-        statement.refuse(f"Type {name} is not allowed", data_type)
+        statement.refuse(f"Type {name} is not allowed", data_type, "type_denied")
 
 
 def _is_search_configuration(cast: object) -> bool:
