@@ -156,7 +156,7 @@ def test_the_administration_of_a_tenant_over_http(service: Service) -> None:
     (token,) = service.query("SELECT * FROM create_tenant_token($1, $2, $3)", database["id"], "web", ALL).rows
     assert service.query("CREATE TABLE t (a int)", token=token["token"]).json == {"rows": [], "row_count": 0}
     listed = service.query("SELECT * FROM postgate_helpers.list_tables()", token=token["token"])
-    assert listed.rows == [{"table_name": "t", "row_count": 0}]
+    assert listed.rows == [{"table_name": "t", "row_count": 0, "kind": "table"}]
     deleted = service.query("SELECT delete_tenant_token($1) AS done", token["id"])
     assert deleted.rows == [{"done": True}]
     assert service.query("SELECT 1", token=token["token"]).code == "UNAUTHORIZED"

@@ -193,17 +193,19 @@ def test_the_exact_types_of_the_functions(connection: psycopg.Connection) -> Non
     dml = "ARRAY['SELECT'::text, 'INSERT'::text, 'UPDATE'::text, 'DELETE'::text]"
     assert [row[0] for row in connection.execute(query)] == [
         "columns_of(p_schema text, p_table text) -> TABLE(column_name text, data_type text, is_nullable boolean,"
-        " column_default text, is_primary_key boolean)",
+        " column_default text, is_primary_key boolean, foreign_keys text[], indexes text[], comment text)",
         "create_tenant_database(p_name character varying, p_max_rows integer DEFAULT 1000)"
         " -> TABLE(id uuid, schema_name character varying)",
         "create_tenant_token(p_database_id uuid, p_name character varying DEFAULT 'default'::character varying,"
         f" p_permissions text[] DEFAULT {dml}) -> TABLE(id uuid, token text)",
         "delete_tenant_database(p_database_id uuid) -> boolean",
         "delete_tenant_token(p_token_id uuid) -> boolean",
+        "describe_schema() -> jsonb",
         "describe_table(p_table_name text) -> TABLE(column_name text, data_type text, is_nullable boolean,"
-        " column_default text, is_primary_key boolean)",
-        "list_tables() -> TABLE(table_name text, row_count bigint)",
-        "tables_of(p_schema text) -> SETOF text",
+        " column_default text, is_primary_key boolean, foreign_keys text[], indexes text[], comment text)",
+        "description_of(p_schema text) -> jsonb",
+        "list_tables() -> TABLE(table_name text, row_count bigint, kind text)",
+        "relations_of(p_schema text) -> TABLE(name text, kind text, is_counted boolean)",
     ]
 
 
@@ -213,7 +215,7 @@ def test_only_the_helpers_are_everyones(connection: psycopg.Connection) -> None:
         WHERE n.nspname IN ('public', 'postgate_internal', 'postgate_helpers')
             AND has_function_privilege('pg_monitor', p.oid, 'EXECUTE')
         ORDER BY 1"""
-    names = ["columns_of", "describe_table", "list_tables", "tables_of"]
+    names = ["columns_of", "describe_schema", "describe_table", "description_of", "list_tables", "relations_of"]
     assert [row[0] for row in connection.execute(query)] == names
 
 
@@ -250,24 +252,33 @@ def tenant(connection: psycopg.Connection) -> str:
 @pytest.mark.usefixtures("tenant")
 def test_list_tables(connection: psycopg.Connection) -> None:
     rows = connection.execute("SELECT * FROM postgate_helpers.list_tables()").fetchall()
-    assert rows == [('Odd " name', 3), ("items", 0), ("parts", 1), ("parts_1", 1)]
+    assert rows == [
+        ('Odd " name', 3, "table"),
+        ("items", 0, "table"),
+        ("parts", 1, "partitioned table"),
+        ("parts_1", 1, "table"),
+        ("seen", None, "view"),
+    ]
 
 
 @pytest.mark.usefixtures("tenant")
 def test_describe_table(connection: psycopg.Connection) -> None:
     rows = connection.execute("SELECT * FROM postgate_helpers.describe_table('items')").fetchall()
+    key = ["CREATE UNIQUE INDEX items_pkey ON items USING btree (a, d)"]
     assert rows == [
-        ("a", "integer", False, None, True),
-        ("B", "text", False, "'x'::text", False),
-        ("c", "ARRAY", True, None, False),
-        ("d", "timestamp with time zone", False, "now()", True),
+        ("a", "integer", False, None, True, [], key, None),
+        ("B", "text", False, "'x'::text", False, [], [], None),
+        ("c", "numeric(10,2)[]", True, None, False, [], [], None),
+        ("d", "timestamp with time zone", False, "now()", True, [], key, None),
     ]
 
 
 @pytest.mark.usefixtures("tenant")
 @pytest.mark.parametrize("name", ["missing", "elsewhere", "hidden", "ITEMS", "'", None])
 def test_describe_table_of_what_is_not_in_the_schema(connection: psycopg.Connection, name: str | None) -> None:
-    assert connection.execute("SELECT * FROM postgate_helpers.describe_table(%s)", [name]).fetchall() == []
+    with pytest.raises(errors.UndefinedTable, match="does not exist") as raised:
+        connection.execute("SELECT * FROM postgate_helpers.describe_table(%s)", [name])
+    assert "list_tables()" in str(raised.value.diag.message_hint)
 
 
 SETTINGS = {

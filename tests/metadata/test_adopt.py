@@ -103,7 +103,11 @@ def test_the_tokens_in_use_go_on_working(original: str) -> None:
         assert row is not None
         connection.execute("SELECT postgate_internal.enter(%s, %s, 1000, '')", [HASH, row[0]])
         assert connection.execute("SELECT * FROM items").fetchall() == [(1, "pen")]
-        assert ("items", 1) in connection.execute("SELECT * FROM postgate_helpers.list_tables()").fetchall()
+        assert ("items", 1, "table") in connection.execute("SELECT * FROM postgate_helpers.list_tables()").fetchall()
+        # A view of the tenant's on the original's function goes on as it was.
+        listed = connection.execute("SELECT table_name FROM postgate_helpers.list_tables()").fetchall()
+        if ("tables",) in listed:
+            assert connection.execute("SELECT * FROM tables").fetchall() == [("items", 1)]
 
 
 def test_the_functions_are_ours_then(original: str) -> None:

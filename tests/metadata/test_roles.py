@@ -365,8 +365,8 @@ def _use_every_operation(service: Service) -> None:
     ]
     run("DELETE FROM t WHERE a = 1")
     assert run("SELECT * FROM postgate_helpers.list_tables()", reader).rows == [
-        {"table_name": "t", "row_count": 0},
-        {"table_name": "u", "row_count": 1},
+        {"table_name": "t", "row_count": 0, "kind": "table"},
+        {"table_name": "u", "row_count": 1, "kind": "table"},
     ]
     assert len(run("SELECT * FROM postgate_helpers.describe_table('t')").rows) == 3
     run("DROP TABLE t")
