@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dotenv import dotenv_values
 from psycopg.conninfo import make_conninfo
 
-from postgate.conninfo import is_local, is_malformed
+from postgate.conninfo import is_local, is_malformed, without_secrets
 
 
 class ConfigError(Exception):
@@ -208,6 +208,39 @@ class Config:
             status_by_sqlstate=values.switch("POSTGATE_STATUS_BY_SQLSTATE"),
             log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
         )
+
+
+class SettingInForce(NamedTuple):
+    """What a setting is at the moment; `source` is environment, .env or default."""
+
+    name: str
+    value: str
+    source: str
+
+
+def settings_in_force(environ: Mapping[str, str]) -> list[SettingInForce]:
+    """Every setting, without a secret, whether or not its value is one that it can have.
+
+    Raises:
+        ConfigError: the .env file cannot be read.
+    """
+    dotenv = _dotenv()
+    found = []
+    try:
+        config = Config.from_env(environ)
+        chosen = {"POSTGATE_WORKERS": str(config.workers), "POSTGATE_POOL_SIZE": str(config.pool_size)}
+    except ConfigError:
+        chosen = {}
+    for name, default, _ in SETTINGS:
+        texts = {source: texts.get(name, "").strip() for source, texts in (("environment", environ), (".env", dotenv))}
+        source = next((source for source, text in texts.items() if text), "default")
+        value = texts.get(source) or default or chosen.get(name, "")
+        if value and name == "DATABASE_URL":
+            value = without_secrets(value)
+        elif value and name == "POSTGRES_PASSWORD":
+            value = "***"
+        found.append(SettingInForce(name, value, source))
+    return found
 
 
 class _Values:

@@ -3,7 +3,7 @@
 import re
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # What a server says that will accept connections later; any other FATAL of its is final.
 LATER = re.compile(
@@ -35,6 +35,14 @@ def describe(conninfo: str) -> str:
     host = parts.get("host") or parts.get("hostaddr") or "localhost"
     name = parts.get("dbname") or parts.get("user") or ""
     return hide_secrets(f"{name} at {host}:{parts.get('port') or 5432}", conninfo)
+
+
+def without_secrets(conninfo: str) -> str:
+    """The same connection, for a person, with *** in place of each secret."""
+    if is_malformed(conninfo):
+        return "(malformed)"
+    parts = conninfo_to_dict(conninfo)
+    return make_conninfo("", **{key: "***" if "password" in key else value for key, value in parts.items() if value})
 
 
 def hide_secrets(text: str, conninfo: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from postgate.cli.databases import change_db, create_db, delete_db, list_dbs, show_db
 from postgate.cli.serving import serve
+from postgate.cli.settings import config
 from postgate.cli.sql import sql
-from postgate.cli.tenants import create_db, gen_token
+from postgate.cli.tokens import change_token, gen_token, list_tokens, revoke_token
 from postgate.cli.upkeep import doctor, migrate
 
 
@@ -22,5 +24,20 @@ def main(context: click.Context) -> None:
         context.invoke(serve)
 
 
-for _command in (serve, create_db, gen_token, sql, migrate, doctor):
+for _command in (
+    serve,
+    create_db,
+    list_dbs,
+    show_db,
+    change_db,
+    delete_db,
+    gen_token,
+    list_tokens,
+    change_token,
+    revoke_token,
+    sql,
+    migrate,
+    doctor,
+    config,
+):
     main.add_command(_command)

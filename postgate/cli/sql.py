@@ -18,7 +18,8 @@ import orjson
 import psycopg
 
 from postgate.cli.database import configured, migrated
-from postgate.cli.tenants import operations_of
+from postgate.cli.output import aligned
+from postgate.cli.tenants import PERMISSIONS_HELP, find_database, operations_of
 from postgate.conninfo import explain
 from postgate.operations import OPERATIONS
 from postgate.results.json_rows import JsonRows
@@ -43,7 +44,7 @@ _LIFE = "1 day"
     "-p",
     "--permissions",
     default=",".join(OPERATIONS),
-    help="Operations that the script may do; all when not given.",
+    help=f"{PERMISSIONS_HELP} All when not given.",
 )
 @click.option("--timeout", type=click.FloatRange(0.1, 86_400), default=3600, show_default=True, metavar="SECONDS")
 def sql(
@@ -55,10 +56,11 @@ def sql(
     permissions: str,
     timeout: float,
 ) -> None:
-    """Run the statements of FILE, - for standard input, or of -c in a tenant's DATABASE, by its id or name.
+    """Run a script in a tenant's database.
 
-    All are one transaction, unless BEGIN and COMMIT in the script say otherwise; BEGIN ... ROLLBACK only tries. Both
-    walls hold as over HTTP. --timeout is for each transaction; the database's own limits hold as well.
+    It is FILE, - for standard input, or the text of -c; DATABASE is an id or name. All statements are one
+    transaction, unless BEGIN and COMMIT in the script say otherwise; BEGIN ... ROLLBACK only tries. Both walls hold as
+    over HTTP. --timeout is for each transaction; the database's own limits hold as well.
     """
     if (file is None) == (command is None):
         raise click.UsageError("give one of FILE, - and -c TEXT")
@@ -103,7 +105,7 @@ def _token(conninfo: str, name: str, operations: list[str]) -> Iterator[str]:
     """The hash of a token for the database of this id or name, as long as the body runs."""
     try:
         with psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as connection:
-            identity = _database(connection, name)
+            identity = find_database(connection, name)["id"]
             left = "DELETE FROM public.postgate_tokens WHERE database_id = %s AND name LIKE %s AND expires_at < now()"
             connection.execute(left, [identity, f"{_NAME} %"])
             create = "SELECT id, token FROM public.create_tenant_token(%s, %s, %s)"
@@ -119,17 +121,6 @@ def _token(conninfo: str, name: str, operations: list[str]) -> Iterator[str]:
                 connection.execute("SELECT public.delete_tenant_token(%s)", [row[0]])
     except psycopg.Error as error:
         raise click.ClickException(explain(error, conninfo)) from None
-
-
-def _database(connection: psycopg.Connection, name: str) -> Any:
-    found = connection.execute(
-        "SELECT id FROM public.postgate_databases WHERE id::text = lower(%s) OR name = %s", [name, name]
-    ).fetchall()
-    if not found:
-        raise click.ClickException(f"there is no database {name!r}")
-    if len(found) > 1:
-        raise click.ClickException(f"there are {len(found)} databases {name!r}; give the id of one")
-    return found[0][0]
 
 
 @contextmanager
@@ -167,7 +158,5 @@ def _show_tables(answer: bytes, _: int) -> None:
             click.echo(" ".join(str(part) for part in (result["command"], result["rowCount"]) if part is not None))
             continue
         rows = [["" if value is None else value for value in row] for row in result["rows"]]
-        widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-        for line in (names, ["-" * width for width in widths], *rows):
-            click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        click.echo("\n".join(aligned([names, *rows], has_rule=True)))
         click.echo(f"({len(rows)} {'row' if len(rows) == 1 else 'rows'})")

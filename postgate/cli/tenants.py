@@ -1,88 +1,79 @@
-"""`postgate create-db` and `postgate gen-token`."""
+"""What the commands for databases and for tokens share: which database is meant, and what a token may do until when."""
 
 from __future__ import annotations
 
-import sys
-from uuid import UUID
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import click
+import psycopg
+from psycopg.rows import dict_row
 
-from postgate.cli.database import connected, report
-from postgate.conninfo import is_malformed
 from postgate.operations import DML, OPERATIONS
 
-
-@click.command("create-db")
-@click.argument("name")
-@click.option("-m", "--max-rows", type=int, default=1000, show_default=True, help="Most rows of one answer.")
-@click.option("-d", "--dedicated", metavar="CONNINFO", help="Use this database, not a schema; - reads it.")
-def create_db(name: str, max_rows: int, dedicated: str | None) -> None:
-    """Create a tenant database and print its id."""
-    if dedicated == "-":
-        # Arguments are seen in the process list.
-        dedicated = sys.stdin.readline().strip()
-    if dedicated is not None and is_malformed(dedicated):
-        raise click.ClickException("the connection string of --dedicated is malformed")
-    with connected() as connection:
-        if dedicated is None:
-            call = "SELECT id, schema_name FROM public.create_tenant_database(%s, %s::integer)"
-            row = connection.execute(call, [name, max_rows]).fetchone()
-        else:
-            _check_dedicated(name, max_rows)
-            insert = """INSERT INTO public.postgate_databases (name, backend_type, connection_string, max_rows)
-                VALUES (%s, 'dedicated', %s, %s) RETURNING id, NULL"""
-            row = connection.execute(insert, [name, dedicated, max_rows]).fetchone()
-    if row is None:
-        raise click.ClickException("the database gave no answer")
-    click.echo(f"Schema: {row[1]}" if dedicated is None else "Backend: dedicated", err=True)
-    click.echo(row[0])
+_WORDS = {"read": ("SELECT",), "write": DML, "all": OPERATIONS}
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+PERMISSIONS_HELP = f"What it allows: read, write (the four of rows), all, or a list of {', '.join(OPERATIONS)}."
 
 
-@click.command("gen-token")
-@click.argument("database_id")
-@click.argument("name", default="default")
-@click.option(
-    "-p",
-    "--permissions",
-    default=",".join(DML),
-    show_default=True,
-    help=f"Operations that the token allows, of {', '.join(OPERATIONS)}.",
-)
-def gen_token(database_id: str, name: str, permissions: str) -> None:
-    """Create a token, replacing the database's token of the same name, and print it."""
-    tenant = _uuid(database_id)
-    operations = operations_of(permissions)
-    with connected() as connection:
-        delete = "DELETE FROM public.postgate_tokens WHERE database_id = %s AND name = %s"
-        is_replaced = connection.execute(delete, [tenant, name]).rowcount > 0
-        create = "SELECT token FROM public.create_tenant_token(%s, %s, %s)"
-        row = connection.execute(create, [tenant, name, operations]).fetchone()
-    if row is None:
-        raise click.ClickException("the database gave no answer")
-    if is_replaced:
-        report(f"It replaces the token {name!r} of this database, which is valid no more.")
-    click.echo(row[0])
+class Expiry(NamedTuple):
+    """When a token ends; None is never."""
+
+    at: datetime | None
 
 
-def _uuid(text: str) -> UUID:
+def _expiry(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Expiry | None:
+    if value is None or value == "never":
+        return None if value is None else Expiry(None)
     try:
-        return UUID(text)
-    except ValueError:
-        raise click.ClickException(f"DATABASE_ID must be a UUID, not {text!r}") from None
+        if match := re.fullmatch(r"(\d{1,5})([mhdw])", value):
+            return Expiry(datetime.now(UTC) + int(match[1]) * _UNITS[match[2]])
+        at = datetime.fromisoformat(value)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{value!r} is no time; give one as 30d, 12h, 2w, 2027-01-31, 2027-01-31T12:00 or never"
+        ) from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at <= datetime.now(UTC):
+        raise click.BadParameter(f"{value} is over already")
+    return Expiry(at)
+
+
+expires = click.option(
+    "--expires",
+    metavar="TIME",
+    callback=_expiry,
+    help="When it ends: 30d, 12h, a date, a time (UTC if it has no zone), or never.",
+)
+
+
+def find_database(connection: psycopg.Connection, name: str) -> dict[str, Any]:
+    """The row of the database of this id or name; ends the command where it is not exactly one."""
+    query = "SELECT * FROM public.postgate_databases WHERE id::text = lower(%s) OR name = %s"
+    found = records(connection, query, [name, name])
+    if not found:
+        raise click.ClickException(f"there is no database {name!r}; `postgate list-dbs` lists them")
+    if len(found) > 1:
+        raise click.ClickException(f"there are {len(found)} databases {name!r}; give the id of one")
+    return found[0]
+
+
+def records(connection: psycopg.Connection, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """What a query gives, each row by the names of its columns."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), parameters).fetchall()
 
 
 def operations_of(text: str) -> list[str]:
     """The operations of a list with commas; ends the command where one is none."""
-    operations = [part.strip().upper() for part in text.split(",") if part.strip()]
-    for operation in operations:
-        if operation not in OPERATIONS:
-            raise click.ClickException(f"{operation!r} is not a permission; there are {', '.join(OPERATIONS)}")
+    operations: list[str] = []
+    for word in (part.strip() for part in text.split(",") if part.strip()):
+        meant = _WORDS.get(word.lower(), (word.upper(),))
+        if not set(meant) <= set(OPERATIONS):
+            raise click.ClickException(
+                f"{word!r} is not a permission; there are {', '.join(_WORDS)}, {', '.join(OPERATIONS)}"
+            )
+        operations += [operation for operation in meant if operation not in operations]
     return operations
-
-
-def _check_dedicated(name: str, max_rows: int) -> None:
-    """What create_tenant_database checks for a schema."""
-    if not name.strip():
-        raise click.ClickException("the name of a database must not be empty")
-    if max_rows < 1:
-        raise click.ClickException("max_rows must be at least 1")

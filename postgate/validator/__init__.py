@@ -77,7 +77,7 @@ def _refused(refusal: Refusal) -> StatementRefused:
     if refusal.hint:
         fields["hint"] = refusal.hint
     if refusal.place is not None:
-        fields |= refusal.place._asdict()
+        fields |= refusal.place.members()
     return StatementRefused(refusal.message, fields)
 
 

@@ -145,7 +145,7 @@ def test_a_long_script_says_how_far_it_is(sql: Run, tenant: tuple[str, str]) -> 
         (("shop", "-", "-c", "SELECT 1"), "give one of FILE, - and -c TEXT"),
         (("shop", "missing.sql"), "missing.sql"),
         (("shop", "--csv", "--json", "-c", "SELECT 1"), "give one of --csv and --json"),
-        (("shop", "-p", "ALL", "-c", "SELECT 1"), "'ALL' is not a permission"),
+        (("shop", "-p", "GRANT", "-c", "SELECT 1"), "'GRANT' is not a permission"),
     ],
 )
 def test_wrong_arguments(sql: Run, tenant: tuple[str, str], arguments: tuple[str, ...], message: str) -> None:

@@ -15,6 +15,10 @@ class Place(NamedTuple):
         line_start = sql.rfind("\n", 0, offset) + 1
         return cls(offset + 1, sql.count("\n", 0, offset) + 1, offset - line_start + 1)
 
+    def members(self) -> dict[str, int]:
+        """By their names."""
+        return {"position": self.position, "line": self.line, "column": self.column}
+
 
 class TextError(Exception):
     """A text is refused.
