@@ -48,7 +48,9 @@ class Account:
         """The directories above the path that the account may not pass; those that do not exist yet are left out."""
         if not self.is_other:
             return []
-        existing = (parent for parent in reversed(path.resolve().parents) if parent.is_dir())
+        # A link is passed by the way to it too.
+        parents = {*path.absolute().parents, *path.resolve().parents}
+        existing = (parent for parent in sorted(parents) if parent.is_dir())
         return [directory for directory in existing if not self._may_pass(directory.stat())]
 
     def _may_pass(self, status: os.stat_result) -> bool:

@@ -266,7 +266,7 @@ def _binaries() -> Path:
             "the embedded PostgreSQL is not installed: set DATABASE_URL, or `pip install 'postgate[embedded]'`"
             " (which has no build for musl, as in Alpine)"
         )
-    return Path(package.origin).parent / "pginstall18" / "bin"
+    return Path(package.origin).resolve().parent / "pginstall18" / "bin"
 
 
 def _reap() -> None:
