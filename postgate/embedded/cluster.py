@@ -145,7 +145,10 @@ class Cluster:
     def _check_version(self) -> None:
         version = (self.cluster / "PG_VERSION").read_text().strip()
         if version != "18":
-            raise EmbeddedError(f"the cluster in {self.data_dir} is of PostgreSQL {version}, not 18")
+            raise EmbeddedError(
+                f"the cluster in {self.data_dir} is of PostgreSQL {version}, not 18: dump it with the version of"
+                " postgate that made it, and restore the dump with this one (docs/deploy.md)"
+            )
 
     def _configure(self) -> None:
         """Write the settings anew at each start: the directory may have been moved."""

@@ -3,28 +3,16 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.examples import Block, Shell, blocks
-from support.paths import a_directory
+from support.examples import Block, Shell, a_shell, blocks
 from support.service import Service, Tenant
 
 # How a program of each language is run.
 RUN = {"python": [sys.executable], "js": ["node"], "go": ["go", "run"]}
 SUFFIX = {"python": ".py", "js": ".mjs", "go": ".go"}
 SHOWN = ("json", "text", "html")
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    with a_directory("postgate test-") as data_dir:
-        shell = Shell(tmp_path, POSTGATE_DATA_DIR=str(data_dir / "data"))
-        try:
-            yield shell
-        finally:
-            shell.close()
 
 
 def follow(shell: Shell, document: str) -> None:
@@ -58,11 +46,8 @@ def test_the_quickstart(shell: Shell) -> None:
 def test_the_clients(shared_service: Service, tmp_path: Path) -> None:
     tenant: Tenant = shared_service.tenant()
     url = f"http://127.0.0.1:{shared_service.port}/query"
-    shell = Shell(tmp_path, POSTGATE_URL=url, POSTGATE_TOKEN=tenant.token)
-    try:
+    with a_shell(tmp_path, POSTGATE_URL=url, POSTGATE_TOKEN=tenant.token) as shell:
         follow(shell, "docs/clients.md")
-    finally:
-        shell.close()
 
 
 def test_the_readme(shell: Shell) -> None:

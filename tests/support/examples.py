@@ -2,12 +2,14 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,14 +85,18 @@ class Shell:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{self.translated(text)}\necho; echo --end--\n")
         self._process.stdin.flush()
-        lines = list(iter(self._process.stdout.readline, "--end--\n"))
-        return "".join(lines).rstrip("\n")
+        printed = ""
+        while not printed.endswith("--end--\n"):
+            line = self._process.stdout.readline()
+            assert line, f"the shell has ended after {printed!r}"
+            printed += line
+        return printed.removesuffix("--end--\n").rstrip("\n")
 
     def start(self, text: str) -> None:
-        """Run a block in the background, until whatever it starts listens."""
+        """Run the one command of a block in the background, until it listens; `$STARTED` is its pid."""
         log = self.directory / f"server-{time.monotonic_ns()}.log"
         port = self.ports["8000" if "notes" in text else "3000"]
-        self.run(f"( {text.strip()} ) > {log} 2>&1 &")
+        self.run(f"{text.strip()} > {shlex.quote(str(log))} 2>&1 & STARTED=$!")
         deadline = time.monotonic() + _WAIT_S
         check = [sys.executable, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"]
         while subprocess.run(check, capture_output=True, check=False).returncode:
@@ -116,3 +122,13 @@ class Shell:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
+
+
+@contextmanager
+def a_shell(directory: Path, **settings: str) -> Iterator[Shell]:
+    """A shell that is ended, with what it has started."""
+    shell = Shell(directory, **settings)
+    try:
+        yield shell
+    finally:
+        shell.close()
