@@ -13,6 +13,12 @@ API = (ROOT / "docs" / "api.md").read_text()
 ERRORS = (ROOT / "docs" / "errors.md").read_text()
 
 
+def test_the_links_of_the_documents_lead_somewhere() -> None:
+    for path in (*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")):
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+
+
 def test_each_reason_is_in_the_table() -> None:
     documented = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`\w+`.*?) \| [A-Z]", ERRORS, re.MULTILINE))))
     source = "".join(path.read_text() for path in sorted((ROOT / "postgate").rglob("*.py")))
