@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 import time
 
-# The workers of a master that was killed listen on until they look for it, about a second later.
-GRACE_S = 2.0
+# The workers of a master that was killed listen on until they look for it, within a second; who starts the next one is
+# a supervisor then, which may give up after a failure. A person at a terminal is told at once.
+GRACE_S = 1.5
 PAUSE_S = 0.1
 
 
@@ -25,7 +27,7 @@ def require_free(host: str, port: int) -> None:
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
         # gunicorn was given its sockets, by its predecessor or by systemd.
         return
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + (0 if sys.stderr.isatty() else GRACE_S)
     while True:
         try:
             _bind(host, port)
