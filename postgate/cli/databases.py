@@ -11,7 +11,7 @@ import psycopg
 from postgate.cli import output
 from postgate.cli.database import connected, report
 from postgate.cli.tenants import find_database, records
-from postgate.conninfo import describe, explain, is_malformed
+from postgate.conninfo import describe, explain, is_malformed, without_secrets
 
 _CONNECT_S = 10
 _LIST = """
@@ -205,4 +205,4 @@ def _check(name: str, max_rows: Any) -> None:
 def _shown(database: dict[str, Any]) -> dict[str, Any]:
     """Its row without a secret."""
     conninfo = database["connection_string"]
-    return {**database, "connection_string": None if conninfo is None else describe(conninfo)}
+    return {**database, "connection_string": None if conninfo is None else without_secrets(conninfo)}

@@ -49,11 +49,11 @@ def gen_token(database_name: str, name: str, permissions: str, expires: Expiry |
             connection.execute(
                 "UPDATE public.postgate_tokens SET expires_at = %s WHERE id = %s", [expires.at, token["id"]]
             )
-        (stored,) = (row for row in records(connection, _LIST, [database["id"]] * 2) if row["name"] == name)
+        stored = _find_token(connection, database["id"], name)
     if is_replaced:
         report(f"It replaces the token {name!r} of this database, which is valid no more.")
     if as_json:
-        output.show_record({"token": token["token"], **_without_use(stored)}, is_json=True)
+        output.show_record({"token": token["token"], **stored}, is_json=True)
     else:
         click.echo(token["token"])
 
@@ -97,13 +97,11 @@ def change_token(
         raise click.UsageError("give at least one of --name, --permissions and --expires")
     with connected() as connection:
         identity = find_database(connection, database_name)["id"]
-        _require_token(connection, identity, name)
+        _find_token(connection, identity, name)
         columns = ", ".join(f"{column} = %s" for column in changes)
         update = f"UPDATE public.postgate_tokens SET {columns} WHERE database_id = %s AND name = %s"  # noqa: S608
         connection.execute(update.encode(), [*changes.values(), identity, name])
-        (changed,) = (
-            row for row in records(connection, _LIST, [identity, identity]) if row["name"] == (new_name or name)
-        )
+        changed = _find_token(connection, identity, name if new_name is None else new_name)
     output.show_record(changed, as_json)
 
 
@@ -118,7 +116,7 @@ def revoke_token(database_name: str, name: str, as_json: bool) -> None:
     """
     with connected() as connection:
         database = find_database(connection, database_name)
-        _require_token(connection, database["id"], name)
+        _find_token(connection, database["id"], name)
         delete = "DELETE FROM public.postgate_tokens WHERE database_id = %s AND name = %s"
         connection.execute(delete, [database["id"], name])
     if as_json:
@@ -127,14 +125,12 @@ def revoke_token(database_name: str, name: str, as_json: bool) -> None:
         report(f"The token {name!r} of {database['name']!r} is valid no more.")
 
 
-def _require_token(connection: psycopg.Connection, database_id: object, name: str) -> None:
-    query = "SELECT FROM public.postgate_tokens WHERE database_id = %s AND name = %s"
-    if not connection.execute(query, [database_id, name]).rowcount:
+def _find_token(connection: psycopg.Connection, database_id: object, name: str) -> dict[str, Any]:
+    """What is known of a token; ends the command where there is none of this name."""
+    found = [token for token in records(connection, _LIST, [database_id, database_id]) if token["name"] == name]
+    if not found:
         raise click.ClickException(f"the database has no token {name!r}; `postgate list-tokens` lists them")
-
-
-def _without_use(token: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in token.items() if name != "last_used_at"}
+    return found[0]
 
 
 def _short(token: dict[str, Any]) -> dict[str, Any]:

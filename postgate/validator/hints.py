@@ -28,7 +28,7 @@ _FIRST_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "a request has no session; options of the transaction are keys of the body, such as isolation",
         ),
         (r"copy\b", "send rows as the parameters of an INSERT, or as a batch"),
-        (r"select\s+top\b", "write LIMIT at the end of the query"),
+        (r"select\s+top\s*\(?\d", "write LIMIT at the end of the query"),
         (r"use\b", "a token opens one database; there is nothing to choose"),
         (r"replace\s+into\b|insert\s+ignore\b|insert\s+or\b", "write INSERT ... ON CONFLICT DO UPDATE, or DO NOTHING"),
         (r"(?:prepare|execute|deallocate)\b", NUMBERED),

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from cli.test_cli import assert_fails, url_of
-from support.processes import environment
+from support.processes import execute
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SCRIPT = """-- A migration.
@@ -35,15 +35,8 @@ def sql(conninfo: str, tmp_path: Path) -> Run:
     """Run `postgate sql` with these arguments on this test's database."""
 
     def run(*arguments: str, script: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "postgate", "sql", *arguments],
-            cwd=tmp_path,
-            env=environment(DATABASE_URL=url_of(conninfo), **settings),
-            input=script,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        command = [sys.executable, "-m", "postgate", "sql", *arguments]
+        return execute(command, tmp_path, script, DATABASE_URL=url_of(conninfo), **settings)
 
     return run
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from cli.test_cli import POSTGATE, Run, assert_fails, run, url_of
-from support.processes import environment
+from support.processes import environment, execute
 from support.service import Service
 
 __all__ = ["run"]
@@ -143,15 +143,8 @@ def test_a_dedicated_database_is_tried_first(
     conninfo: str, empty: str, connection: Any, tmp_path: Path, from_stdin: bool
 ) -> None:
     def create(dedicated: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*POSTGATE, "create-db", "far", "-m", "9", "-d", "-" if from_stdin else dedicated],
-            cwd=tmp_path,
-            env=environment(DATABASE_URL=url_of(conninfo)),
-            input=f"{dedicated}\n",
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        arguments = ["create-db", "far", "-m", "9", "-d", "-" if from_stdin else dedicated]
+        return execute([*POSTGATE, *arguments], tmp_path, f"{dedicated}\n", DATABASE_URL=url_of(conninfo))
 
     assert_fails(create("host=127.0.0.1 port=1 password=s3cret"), "cannot connect to .*:1: .*refused")
     assert_fails(create("postgresql://u:s3cret%ff@127.0.0.1/x"), "malformed")
@@ -163,14 +156,8 @@ def test_a_dedicated_database_is_tried_first(
     query = "SELECT name, backend_type, schema_name, connection_string, max_rows FROM postgate_databases WHERE id = %s"
     row = connection.execute(query, [done.stdout.strip()]).fetchone()
     assert row == ("far", "dedicated", None, f"{empty} password=s3cret", 9)
-    shown = subprocess.run(
-        [*POSTGATE, "show-db", "far"],
-        cwd=tmp_path,
-        env=environment(DATABASE_URL=url_of(conninfo)),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    shown = execute([*POSTGATE, "show-db", "far"], tmp_path, DATABASE_URL=url_of(conninfo))
+    assert "password=***" in shown.stdout
     assert "s3cret" not in shown.stdout
 
 
@@ -223,14 +210,7 @@ def test_config_shows_every_setting_and_no_secret(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("POSTGATE_THREADS=7\nPOSTGATE_PORT=1\n")
 
     def config(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*POSTGATE, "config", *arguments],
-            cwd=tmp_path,
-            env=environment(**settings),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return execute([*POSTGATE, "config", *arguments], tmp_path, **settings)
 
     url = "postgresql://ann:s3cret%40word@db.example/shop?sslpassword=s3cret2"
     done = config("--json", DATABASE_URL=url, POSTGRES_PASSWORD="s3cret3", POSTGATE_PORT="4000")  # noqa: S106
@@ -255,14 +235,7 @@ def test_config_shows_every_setting_and_no_secret(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_the_commands(tmp_path: Path, shell: str) -> None:
     program = Path(POSTGATE[0]).with_name("postgate")
-    done = subprocess.run(
-        [program],
-        env=environment(_POSTGATE_COMPLETE=f"{shell}_source"),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = execute([str(program)], tmp_path, _POSTGATE_COMPLETE=f"{shell}_source")
     assert "_POSTGATE_COMPLETE" in done.stdout, done.stderr
 
 

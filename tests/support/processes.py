@@ -20,8 +20,13 @@ def environment(**settings: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not ours.match(key)} | settings
 
 
-def execute(command: list[str], cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=cwd, env=environment(**settings), capture_output=True, text=True, timeout=60)
+def execute(
+    command: list[str], cwd: Path, typed: str | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with what is typed as its standard input."""
+    return subprocess.run(
+        command, cwd=cwd, env=environment(**settings), input=typed, capture_output=True, text=True, timeout=60
+    )
 
 
 def free_port() -> int:
