@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
+from itertools import islice
 from typing import Any, NoReturn, TypeVar
 
 from postgate.errors import ParseError
@@ -32,6 +33,8 @@ _SYNONYMS = {
     "isolationlevel": "isolation",
     "arraymode": "row_mode",
 }
+# Of the keys without a meaning those that are looked at, and what is looked at in each.
+_MOST_UNKNOWN, _LONGEST_KEY = 20, 30
 _ROW_MODES = {"object": False, "array": True}
 _NUMBERS = {"number": SCALARS, "string": NUMBERS_AS_STRINGS}
 MAX_PARAMETERS = 65_535
@@ -130,10 +133,12 @@ def _over(limit: int) -> dict[str, object]:
 
 def _refuse_near_misses(members: dict[str, Any], known: set[str]) -> None:
     """A key without a meaning is ignored, but not one that is meant as one of ours: a dry run would be none."""
-    for key in members.keys() - known:
-        plain = key.lower().replace("_", "").replace("-", "")
-        meant = _SYNONYMS.get(plain) or next(iter(get_close_matches(plain, _SYNONYMS, 1, cutoff=0.8)), None)
-        meant = _SYNONYMS.get(meant or "", meant)
+    # A client can send as many as it likes, each as long as it likes.
+    for key in islice(members.keys() - known, _MOST_UNKNOWN):
+        plain = key[:_LONGEST_KEY].lower().replace("_", "").replace("-", "")
+        meant = _SYNONYMS.get(plain)
+        if meant is None and known is _KEYS:
+            meant = _SYNONYMS.get(next(iter(get_close_matches(plain, _SYNONYMS, 1, cutoff=0.8)), ""))
         if meant in _OPTIONS and meant not in known:
             raise ParseError(f'"{meant}" stands beside the "queries", not in one of them')
         if meant is not None and meant not in members:

@@ -39,6 +39,24 @@ def test_a_bad_body_is_a_parse_error(shared_service: Service, body: str, reason:
 
 
 @pytest.mark.parametrize(
+    "members",
+    [
+        {f"parameter{number}": number for number in range(100_000)},
+        {"x" * 1_000_000: 1},
+        {f"{number}{'readonl' * 10_000}": number for number in range(20)},
+        {"queries": [{"sql": "SELECT 1", **{f"par{number}_{key}": 1 for key in range(50)}} for number in range(1000)]},
+    ],
+    ids=["many", "long", "many long", "in a batch"],
+)
+def test_keys_without_a_meaning_cost_nothing(shared_service: Service, members: dict[str, object]) -> None:
+    body = json.dumps(members if "queries" in members else {"sql": "SELECT 1 AS a", **members}).encode()
+    started = time.process_time()
+    answer = shared_service.post(body)
+    assert time.process_time() - started < 1
+    assert answer.status in (200, 400)
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"[" * DEEP,
