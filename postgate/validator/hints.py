@@ -17,26 +17,32 @@ _CATALOGS = ("information_schema", "pg_catalog")
 # How other clients and databases write it: at the place where the text is refused, or right before it.
 _PLACEHOLDER = re.compile(r"[^\w\s'\"()]*\?|%s\b|%\(\w+\)s\b|:[A-Za-z_]\w*|[@#]\w+")
 _PLACEHOLDER_BEFORE = re.compile(r"[?%:]\s*$")
-# By the first words of the text.
+# By the first words of the text. Blanks between them are bounded: a text of nothing else would be read for each one.
 _FIRST_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(rf"\s*(?:{pattern})", re.IGNORECASE), hint)
+    (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
-        (r"\\|show\s+(?:full\s+)?(?:tables|columns|databases|schemas|create|index)|desc(?:ribe)?\b|pragma\b", HELPERS),
+        (
+            r"\\|show\s{1,9}(?:full\s{1,9})?(?:tables|columns|databases|schemas|create|index)|desc(?:ribe)?\b|pragma\b",
+            HELPERS,
+        ),
         (r"(?:begin|start|commit|end|rollback|savepoint)\b", BATCH),
         (
             r"(?:set|show|reset)\b",
             "a request has no session; options of the transaction are keys of the body, such as isolation",
         ),
         (r"copy\b", "send rows as the parameters of an INSERT, or as a batch"),
-        (r"select\s+top\s*\(?\d", "write LIMIT at the end of the query"),
+        (r"select\s{1,9}top\s{0,9}\(?\d", "write LIMIT at the end of the query"),
         (r"use\b", "a token opens one database; there is nothing to choose"),
-        (r"replace\s+into\b|insert\s+ignore\b|insert\s+or\b", "write INSERT ... ON CONFLICT DO UPDATE, or DO NOTHING"),
+        (
+            r"replace\s{1,9}into\b|insert\s{1,9}ignore\b|insert\s{1,9}or\b",
+            "write INSERT ... ON CONFLICT DO UPDATE, or DO NOTHING",
+        ),
         (r"(?:prepare|execute|deallocate)\b", NUMBERED),
         (r"call\b|do\b", "a request is SQL statements; several of them are a batch"),
-        (r"grant\b|revoke\b|create\s+(?:role|user)\b", "what a token may do is decided when it is made"),
-        (r"create\s+(?:temp|temporary)\b", "a request has no session; use WITH, or a table"),
+        (r"grant\b|revoke\b|create\s{1,9}(?:role|user)\b", "what a token may do is decided when it is made"),
+        (r"create\s{1,9}(?:temp|temporary)\b", "a request has no session; use WITH, or a table"),
         (
-            r"create\s+(?:or\s+replace\s+)?(?:function|procedure|trigger)\b",
+            r"create\s{1,9}(?:or\s{1,9}replace\s{1,9})?(?:function|procedure|trigger)\b",
             "an administrator can make it in the schema of the database",
         ),
     )
@@ -53,8 +59,9 @@ _WORD = re.compile(r"\w+")
 
 def of_syntax(sql: str, offset: int) -> str:
     """What to say of a text that is refused at this character; "" where nothing typical is seen."""
+    start = len(sql) - len(sql.lstrip())
     for pattern, hint in _FIRST_WORDS:
-        if pattern.match(sql):
+        if pattern.match(sql, start):
             return hint
     if "`" in (sql[offset : offset + 1], sql[max(0, offset - 5) : offset].rstrip()[-1:]):
         return 'names are quoted with ", and only where they need it'
