@@ -70,7 +70,9 @@ class Shell:
         self._process = subprocess.Popen(
             ["sh"],
             cwd=directory,
-            env=environment(POSTGATE_PORT=self.ports["3000"], **settings)
+            # Go keeps what it has built at home.
+            env={"HOME": str(directory)}
+            | environment(POSTGATE_PORT=self.ports["3000"], **settings)
             | {"PATH": f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
