@@ -13,7 +13,7 @@ from postgate import embedded
 from postgate.config import Config, ConfigError
 from postgate.conninfo import describe
 from postgate.metadata import migrate, trial
-from postgate.metadata.privileges import explain_with_remedy
+from postgate.metadata.remedies import explain_with_remedy
 from postgate.server.listening import CannotListen
 from postgate.server.signals import end_on_signals
 

@@ -11,7 +11,7 @@ import psycopg
 from postgate.config import MEGABYTE
 from postgate.conninfo import explain
 from postgate.metadata import migrate, trial
-from postgate.metadata.privileges import explain_with_remedy
+from postgate.metadata.remedies import explain_with_remedy
 
 OLDEST = 150000
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psycopg
 
 from postgate.conninfo import explain, is_transient
-from postgate.metadata.privileges import explain_with_remedy, remedy
+from postgate.metadata.remedies import explain_with_remedy, remedy
 from postgate.observe.log import sparing
 from postgate.sql_files import read_sql
 

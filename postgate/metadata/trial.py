@@ -10,8 +10,8 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from postgate.metadata.privileges import explain_with_remedy
 from postgate.metadata.protections import PROTECTIONS, Protection
+from postgate.metadata.remedies import explain_with_remedy
 from postgate.operations import OPERATIONS
 from postgate.sql_files import read_sql
 

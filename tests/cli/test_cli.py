@@ -205,6 +205,12 @@ def test_another_applications_database_is_refused_and_can_be_had_back(empty: str
         connection.execute(f"CREATE TABLE {schema[1]}.t AS SELECT 1 AS a".encode())
         refused = postgate("migrate", "--undo")
         assert (refused.returncode, "Aborted" in refused.stderr) == (1, True)
+        # A tenant's view on a helper is not ours to drop.
+        connection.execute(f"CREATE VIEW {schema[1]}.v AS SELECT * FROM postgate_helpers.list_tables()".encode())
+        stopped = postgate("migrate", "--undo", "--yes")
+        assert_fails(stopped, rf"view {schema[1]}\.v depends on function .*; drop what depends on it first")
+        assert migrate.current(empty) == migrate.head()
+        connection.execute(f"DROP VIEW {schema[1]}.v".encode())
         undone = postgate("migrate", "--undo", "--yes")
         assert undone.returncode == 0, undone.stderr
         # Without the rows that describe it a tenant's schema is an ordinary one.

@@ -1,4 +1,4 @@
-"""What to do where the login may not do what the administration of postgate takes."""
+"""What to do where PostgreSQL does not let the administration of postgate do something."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from postgate.conninfo import explain, is_malformed
 
 
 def explain_with_remedy(error: BaseException, conninfo: str) -> str:
-    """`explain`, and how to get the privilege where one was missing."""
+    """`explain`, and how to get the privilege that was missing, or what stands in the way."""
     line = explain(error, conninfo)
-    return f"{line}: {remedy(conninfo)}" if isinstance(error, psycopg.errors.InsufficientPrivilege) else line
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return f"{line}: {remedy(conninfo)}"
+    if isinstance(error, psycopg.errors.DependentObjectsStillExist):
+        # Such as a tenant's view on list_tables(), which is not ours to drop.
+        return f"{line}: {', '.join((error.diag.message_detail or '').splitlines())}; drop what depends on it first"
+    return line
 
 
 def remedy(conninfo: str) -> str:
