@@ -34,9 +34,11 @@ def make(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=checkout, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.timeout(400)
 def test_two_at_once_install_once(checkout: Path) -> None:
     both = [make(checkout, ".venv/run") for _ in range(2)]
-    said = [process.communicate(timeout=110)[0] for process in both]
+    # Where pip keeps nothing, all is fetched anew.
+    said = [process.communicate(timeout=380)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert "".join(said) == f"Installing what requirements.lock names into {checkout / '.venv'}\n"
     version = [checkout / ".venv" / "bin" / "postgate", "--version"]
