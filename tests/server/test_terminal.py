@@ -57,8 +57,9 @@ class Terminal:
 
     def end(self) -> int:
         """Its exit status, when all that it has to say stands on the screen."""
+        deadline = time.monotonic() + START_S
         while self.read():
-            pass
+            assert time.monotonic() < deadline, self.screen
         return self.process.wait(START_S)
 
     def close(self) -> None:
@@ -69,7 +70,9 @@ class Terminal:
 
 
 _IN_A_SESSION = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+# Whoever runs the tests in the background has it ignored, which is inherited.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
