@@ -224,7 +224,7 @@ def settings_in_force(environ: Mapping[str, str]) -> list[SettingInForce]:
     Raises:
         ConfigError: the .env file cannot be read.
     """
-    dotenv = _dotenv()
+    given = _given(environ)
     found = []
     try:
         config = Config.from_env(environ)
@@ -232,9 +232,9 @@ def settings_in_force(environ: Mapping[str, str]) -> list[SettingInForce]:
     except ConfigError:
         chosen = {}
     for name, default, _ in SETTINGS:
-        texts = {source: texts.get(name, "").strip() for source, texts in (("environment", environ), (".env", dotenv))}
-        source = next((source for source, text in texts.items() if text), "default")
-        value = texts.get(source) or default or chosen.get(name, "")
+        value, source = given.get(name, ("", ""))
+        if not value:
+            value, source = default or chosen.get(name, ""), "default"
         if value and name == "DATABASE_URL":
             value = without_secrets(value)
         elif value and name == "POSTGRES_PASSWORD":
@@ -247,13 +247,11 @@ class _Values:
     """The given settings; an empty value counts as none."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        texts = {**_dotenv(), **environ}
-        if texts.get("POSTGATE_PORT", "").startswith(("tcp://", "udp://")):
-            del texts["POSTGATE_PORT"]
-        for name in texts:
+        given = _given(environ)
+        for name in given:
             if name.startswith("POSTGATE_") and name not in _DEFAULTS and not _NOT_OURS.fullmatch(name):
                 raise ConfigError(_misspelt(name))
-        self._set = {name: texts[name].strip() for name in _DEFAULTS if texts.get(name, "").strip()}
+        self._set = {name: text for name, (text, _) in given.items() if name in _DEFAULTS and text}
 
     def has(self, name: str) -> bool:
         return name in self._set
@@ -342,6 +340,15 @@ def _processors_beside(conninfo: str | None) -> int:
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """What stands in the environment, and in the .env file that it hides: by its name the text, and where it stands."""
+    given = {name: (text.strip(), ".env") for name, text in _dotenv().items()}
+    given |= {name: (text.strip(), "environment") for name, text in environ.items()}
+    if given.get("POSTGATE_PORT", ("", ""))[0].startswith(("tcp://", "udp://")):
+        del given["POSTGATE_PORT"]
+    return given
 
 
 def _dotenv() -> dict[str, str]:

@@ -207,18 +207,20 @@ def test_a_time_that_is_none(run: Run, shop: dict[str, Any], given: str) -> None
 
 
 def test_config_shows_every_setting_and_no_secret(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("POSTGATE_THREADS=7\nPOSTGATE_PORT=1\n")
+    (tmp_path / ".env").write_text("POSTGATE_THREADS=7\nPOSTGATE_PORT=1\nPOSTGATE_MAX_BATCH=9\n")
 
     def config(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return execute([*POSTGATE, "config", *arguments], tmp_path, **settings)
 
     url = "postgresql://ann:s3cret%40word@db.example/shop?sslpassword=s3cret2"
-    done = config("--json", DATABASE_URL=url, POSTGRES_PASSWORD="s3cret3", POSTGATE_PORT="4000")  # noqa: S106
+    done = config("--json", DATABASE_URL=url, POSTGRES_PASSWORD="s3cret3", POSTGATE_PORT="4000", POSTGATE_MAX_BATCH="")  # noqa: S106
     assert done.returncode == 0
     assert "s3cret" not in done.stdout
     settings = {row.pop("name"): row for row in json.loads(done.stdout)}
     assert settings["POSTGATE_PORT"] == {"value": "4000", "source": "environment"}
     assert settings["POSTGATE_THREADS"] == {"value": "7", "source": ".env"}
+    # An empty value in the environment hides the one of the file, and is none.
+    assert settings["POSTGATE_MAX_BATCH"] == {"value": "1000", "source": "default"}
     assert settings["MAX_BODY_SIZE_MB"] == {"value": "10", "source": "default"}
     assert settings["POSTGRES_PASSWORD"] == {"value": "***", "source": "environment"}
     assert int(settings["POSTGATE_WORKERS"]["value"]) >= 1
