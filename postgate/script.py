@@ -27,7 +27,7 @@ _MODE = re.compile(
     r"|READ ONLY|READ WRITE|(?:NOT )?DEFERRABLE)"
 )
 # Where a message of the validator stands, in the statement.
-_PLACE = re.compile(r" \(line (\d+), column \d+\)$")
+_PLACE = re.compile(r" \(line \d+, column \d+\)$")
 
 
 class Piece(NamedTuple):
@@ -127,13 +127,11 @@ def run(
 
 def _failure(error: PostgateError, batch: Batch, number: int) -> ScriptError:
     fields = error.fields
-    message = error.message
+    # Its line and column are of the statement alone.
+    message = _PLACE.sub("", error.message)
     piece = batch.pieces[-1 if error.index is None else error.index]
     line = piece.line
-    if place := _PLACE.search(message):
-        line += int(place[1]) - 1
-        message = message[: place.start()] + message[place.end() :]
-    elif isinstance(position := fields.get("position"), int):
+    if isinstance(position := fields.get("position"), int):
         line += piece.text.count("\n", 0, position - 1)
     if error.index is None:
         message = f"the batch that ends here failed: {message}"

@@ -24,6 +24,8 @@ def migrate(gateway: str | None, adopt: bool, undo: bool, yes: bool, as_json: bo
         migration.wait_for_database(conninfo, report)
         before = migration.current(conninfo)
         if undo:
+            if before is None:
+                raise click.ClickException("the database has nothing of postgate's")
             _undo(conninfo, yes)
             _show_revisions(before, None, as_json)
             return
@@ -41,8 +43,6 @@ def _show_revisions(before: str | None, after: str | None, is_json: bool) -> Non
 
 
 def _undo(conninfo: str, yes: bool) -> None:
-    if migration.current(conninfo) is None:
-        raise click.ClickException("the database has nothing of postgate's")
     question = (
         "Delete all tokens and what postgate knows of its databases? The schemas of tenants stay, with their tables"
     )
@@ -61,11 +61,11 @@ def doctor(as_json: bool) -> None:
     """
     with database(configured()) as conninfo:
         checks = list(examination.examine(conninfo))
+    names = ("mark", "name", "state", "loss", "remedy")
+    table = [{name: getattr(check, name) for name in names} for check in checks]
     if as_json:
-        names = ("mark", "name", "state", "loss", "remedy")
-        output.show_records([{name: getattr(check, name) for name in names} for check in checks], is_json=True)
+        output.show_records(table, is_json=True)
     else:
-        table = [(check.mark, check.name, check.state, check.loss, check.remedy) for check in checks]
-        click.echo("\n".join(output.aligned(table)))
+        click.echo("\n".join(output.aligned([list(line.values()) for line in table])))
     if any(check.fatal for check in checks):
         raise click.exceptions.Exit(1)

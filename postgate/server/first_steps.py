@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 
 from postgate.config import Config
+from postgate.server.listening import address
 
 ADMIN_DATABASE = "00000000-0000-0000-0000-000000000000"
 FIRST_SQL = "SELECT id, name, max_rows FROM postgate_databases"
@@ -28,7 +29,7 @@ def first_steps(ready: Config, configured: Config) -> str:
     where = "" if configured.conninfo else f"POSTGATE_DATA_DIR={shlex.quote(str(ready.data_dir.absolute()))} "
     generate = f"{where}{shlex.join(command)} gen-token {ADMIN_DATABASE}"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(ready.host, ready.host)  # noqa: S104
-    url = f"http://[{host}]:{ready.port}/query" if ":" in host else f"http://{host}:{ready.port}/query"
+    url = f"http://{address(host, ready.port)}/query"
     same = " (where the same database settings are in the environment)" if configured.conninfo else ""
     return (
         f"\nThere is no token yet. In another terminal{same}, this makes the admin token, and asks the first question"

@@ -1,7 +1,6 @@
 """From a text to what it does: lexer, grammar, then every rule, once for each text."""
 
 import gc
-from dataclasses import replace
 
 from postgate.validator import hints
 from postgate.validator.facts import Facts, Refusal
@@ -29,7 +28,9 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
     except RuleError as error:
         return Refusal.of(error)
     except (LexError, GrammarError) as error:
-        refusal = _with_hint(Refusal.of(error), sql)
+        if error.place is not None:
+            error.hint = hints.of_syntax(sql, error.place.position - 1)
+        refusal = Refusal.of(error)
         if isinstance(error, LexError):
             return refusal
     except RecursionError:
@@ -39,12 +40,6 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
         # of a second or more, in which no other request of the process goes on.
         gc.collect(1)
     return refusal
-
-
-def _with_hint(refusal: Refusal, sql: str) -> Refusal:
-    if refusal.hint or refusal.place is None:
-        return refusal
-    return replace(refusal, hint=hints.of_syntax(sql, refusal.place.position - 1))
 
 
 def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:
