@@ -1,15 +1,13 @@
 """A fresh checkout, by make alone."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support.paths import ROOT
+from support.paths import copy_of_the_checkout
 from support.processes import environment
 
-PARTS = ("postgate", "alembic", "scripts", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "Makefile")
 # Says that it is as old, and can do nothing but say so.
 OLD_PYTHON = """#!{executable}
 import sys
@@ -21,9 +19,7 @@ exec(sys.argv[2])
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for name in (*PARTS, "requirements.lock", "requirements-dev.lock"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+    copy_of_the_checkout(tmp_path, "scripts", "Makefile", "requirements.lock", "requirements-dev.lock")
     return tmp_path
 
 

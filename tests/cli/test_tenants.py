@@ -1,8 +1,6 @@
 """The commands for databases and tokens as an operator and a script use them."""
 
 import json
-import os
-import pty
 import re
 import subprocess
 from collections.abc import Callable
@@ -15,6 +13,7 @@ import pytest
 from cli.test_cli import POSTGATE, Run, assert_fails, run, url_of
 from support.processes import environment, execute
 from support.service import Service
+from support.terminal import a_terminal
 
 __all__ = ["run"]
 Ask = Callable[..., Any]
@@ -100,23 +99,10 @@ def test_of_a_name_that_exists_another_one_is_made_only_when_asked_for(
 def test_a_person_is_asked(
     conninfo: str, shop: dict[str, Any], connection: Any, tmp_path: Path, answer: bytes, status: int, count: int
 ) -> None:
-    ours, theirs = pty.openpty()
-    try:
-        with subprocess.Popen(
-            [*POSTGATE, "create-db", "shop"],
-            cwd=tmp_path,
-            env=environment(DATABASE_URL=url_of(conninfo)),
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            os.write(ours, answer)
-            _, said = process.communicate(timeout=60)
-        assert b"Make another one? [y/N]" in said
-        assert process.returncode == status
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    with a_terminal([*POSTGATE, "create-db", "shop"], tmp_path, DATABASE_URL=url_of(conninfo)) as terminal:
+        terminal.read_until("Make another one? [y/N]")
+        terminal.type(answer)
+        assert terminal.end() == status
     counted = connection.execute("SELECT count(*) FROM postgate_databases WHERE name = 'shop'").fetchone()
     assert counted == (count,)
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 from support.examples import Shell, blocks
-from support.paths import ROOT
+from support.paths import ROOT, copy_of_the_checkout
 from support.processes import START_S, free_port, running
 from support.service import Service
 
@@ -55,7 +55,7 @@ def test_a_backup_is_restored(shell: Shell) -> None:
     assert shell.run(ask) == '{"rows":[{"note":"kept"}],"row_count":1}'
 
 
-def test_the_unit() -> None:
+def test_the_unit(tmp_path: Path) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(FILES["postgate.service"])
@@ -70,17 +70,10 @@ def test_the_unit() -> None:
         text = (
             FILES["postgate.service"].replace("/opt/postgate/bin/postgate", "/bin/true").replace("User=postgate\n", "")
         )
-        _verify(program, text)
-
-
-def _verify(program: str, text: str) -> None:
-    path = Path("/tmp/postgate-verified.service")  # noqa: S108
-    path.write_text(text)
-    try:
+        path = tmp_path / "postgate.service"
+        path.write_text(text)
         done = subprocess.run([program, "verify", path], capture_output=True, text=True, check=False, timeout=60)
         assert path.name not in done.stderr, done.stderr
-    finally:
-        path.unlink()
 
 
 def test_the_compose_file() -> None:
@@ -100,9 +93,7 @@ def test_the_image_is_built_as_the_file_says(tmp_path: Path, conninfo: str) -> N
     """Its Python steps, in environments of their own in place of the two stages."""
     source, wheels = tmp_path / "src", tmp_path / "wheels"
     source.mkdir()
-    for name in ("postgate", "alembic", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "requirements.lock"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, source / name)
+    copy_of_the_checkout(source, "requirements.lock")
     for number, stage in enumerate(FILES["Dockerfile"].split("FROM python")[1:]):
         place = tmp_path / f"stage{number}"
         venv.create(place, with_pip=True)

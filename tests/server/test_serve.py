@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ import psutil
 import pytest
 from psycopg.conninfo import make_conninfo
 from support.paths import ROOT, a_directory
-from support.processes import START_S, environment, free_port, running
+from support.processes import START_S, execute, free_port, running
 from support.service import Service
 
 from postgate.embedded.cluster import Cluster
@@ -61,14 +60,7 @@ def test_the_first_run_with_the_embedded_database(data_dir: Path, signum: signal
         if shutil.which("curl") is not None:
             # Pasted, and pasted once more.
             for _ in range(2):
-                asked = subprocess.run(
-                    ["sh", "-c", f"{token}\n{question}\n{question}"],
-                    env=environment(),
-                    cwd="/",
-                    capture_output=True,
-                    text=True,
-                    timeout=60,
-                )
+                asked = execute(["sh", "-c", f"{token}\n{question}\n{question}"], Path("/"))
                 assert asked.stdout == 2 * (
                     '{"rows":[{"id":"00000000-0000-0000-0000-000000000000","name":"postgate_admin","max_rows":1000}],'
                     '"row_count":1}'

@@ -1,19 +1,17 @@
 """The wheel alone, without the checkout: everything that it needs is in it."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from support.paths import ROOT
+from support.paths import copy_of_the_checkout
 from support.processes import environment, free_port, running
 from support.service import Service
 
 from postgate.metadata import migrate
 
 SERVE = [sys.executable, "-m", "postgate", "serve"]
-SOURCES = ("postgate", "alembic", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +20,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     here = tmp_path_factory.mktemp("wheel")
     source = here / "source"
     source.mkdir()
-    for name in SOURCES:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, source / name)
+    copy_of_the_checkout(source)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", here]
     subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=100)
     (wheel,) = here.glob("*.whl")

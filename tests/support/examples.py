@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -97,11 +98,12 @@ class Shell:
     def start(self, text: str) -> None:
         """Run the one command of a block in the background, until it listens; `$STARTED` is its pid."""
         log = self.directory / f"server-{time.monotonic_ns()}.log"
-        port = self.ports["8000" if "notes" in text else "3000"]
+        port = int(self.ports["8000" if "notes" in text else "3000"])
         self.run(f"{text.strip()} > {shlex.quote(str(log))} 2>&1 & STARTED=$!")
         deadline = time.monotonic() + _WAIT_S
-        check = [sys.executable, "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"]
-        while subprocess.run(check, capture_output=True, check=False).returncode:
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
 

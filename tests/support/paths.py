@@ -1,6 +1,7 @@
 """Where things are, for tests in any folder."""
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,13 @@ def a_directory(prefix: str = "postgate-test-") -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as directory:
         Path(directory).chmod(0o711)
         yield Path(directory)
+
+
+def copy_of_the_checkout(directory: Path, *names: str) -> None:
+    """Copy these files and folders of the checkout into a directory, with what the package is built from."""
+    for name in ("postgate", "alembic", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", *names):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, directory / name)
 
 
 @contextmanager
