@@ -89,12 +89,9 @@ def _check_columns(job: Job, columns: frozenset[tuple[str, str]], ask: Ask) -> N
     rows = ask(Command(_MISSING_COLUMNS, [orjson.dumps(sorted(columns)), _schema(job)], [TEXT, TEXT]))
     if rows:
         name = (rows[0][0] or b"").decode()
-        raise StatementRefused(
-            f"the system column {name} is not accessible"
-            if name in SYSTEM_COLUMNS
-            else f"Function {name} is not allowed",
-            _DENIED,
-        )
+        if name in SYSTEM_COLUMNS:
+            raise StatementRefused(f"the system column {name} is not accessible", {"reason": "construct_denied"})
+        raise StatementRefused(f"Function {name} is not allowed", _DENIED)
 
 
 def _schema(job: Job) -> bytes:

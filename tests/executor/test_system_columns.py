@@ -50,6 +50,7 @@ def test_a_system_column_is_refused(shared_service: Service, tenant: Tenant, sql
     answer = shared_service.query(sql, *["1"] * sql.count("$"), token=tenant.token)
     assert answer.code == "PARSE_ERROR"
     assert "the system column" in answer.json["error"]
+    assert answer.json["reason"] == "construct_denied"
 
 
 @pytest.mark.parametrize("sql", ALLOWED)
