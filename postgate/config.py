@@ -94,6 +94,13 @@ SETTINGS = (
         "the HTTP status of a DATABASE_ERROR follows from its SQLSTATE, as in docs/errors.md; otherwise it is 500",
     ),
     Setting("POSTGATE_LOG_LEVEL", "info", "debug, info, warning, error or critical"),
+    Setting("POSTGATE_LOG_FORMAT", "", "json or text; when unset text at a terminal, and json elsewhere"),
+    Setting(
+        "POSTGATE_LOG_STATEMENTS",
+        "none",
+        "whose text without constants stands in the log: none, errors, slow (and errors) or all",
+    ),
+    Setting("POSTGATE_SLOW_MS", "1000", "milliseconds from which a request is slow, which makes its line a warning"),
 )
 
 MEGABYTE = 1024 * 1024
@@ -107,6 +114,9 @@ _PARTS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"
 # service that is called postgate, and has its address in POSTGATE_PORT.
 _NOT_OURS = re.compile(r"POSTGATE_(URL|TOKEN|TEST_\w+|SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+)")
 _LEVELS = ("debug", "info", "warning", "error", "critical")
+# "" is chosen when the log is opened.
+_LOG_FORMATS = ("json", "text", "")
+_LOG_STATEMENTS = ("none", "errors", "slow", "all")
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -146,6 +156,9 @@ class Config:
     allow_standby: bool = False
     status_by_sqlstate: bool = False
     log_level: str = "info"
+    log_format: str = ""
+    log_statements: str = "none"
+    slow_ms: float = 1000.0
 
     @property
     def pool_share(self) -> int:
@@ -207,6 +220,9 @@ class Config:
             allow_standby=values.switch("POSTGATE_ALLOW_STANDBY"),
             status_by_sqlstate=values.switch("POSTGATE_STATUS_BY_SQLSTATE"),
             log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
+            log_format=values.choice("POSTGATE_LOG_FORMAT", _LOG_FORMATS),
+            log_statements=values.choice("POSTGATE_LOG_STATEMENTS", _LOG_STATEMENTS),
+            slow_ms=values.number("POSTGATE_SLOW_MS", 0, 86_400_000),
         )
 
 
@@ -299,7 +315,7 @@ class _Values:
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         text = self.text(name).lower()
         if text not in choices:
-            raise ConfigError(f"{name} takes one of {', '.join(choices)}, not {text!r}")
+            raise ConfigError(f"{name} takes one of {', '.join(filter(None, choices))}, not {text!r}")
         return text
 
     def conninfo(self) -> str | None:

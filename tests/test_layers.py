@@ -22,15 +22,15 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"conninfo"},
     "observe": set(),
     "http": {"errors", "observe"},
-    "postgres": GROUND,
+    "postgres": GROUND | {"observe"},
     "validator": {"errors", "operations", "remembered"},
-    "access": GROUND | {"postgres"},
+    "access": GROUND | {"observe", "postgres"},
     "results": GROUND | {"postgres"},
-    "executor": GROUND | {"postgres", "access", "validator", "results"},
-    "service": GROUND | STAGES | {"postgres"},
+    "executor": GROUND | {"observe", "postgres", "access", "validator", "results"},
+    "service": GROUND | STAGES | {"observe", "postgres"},
     "api": GROUND | STAGES | {"service", "observe", "http"},
     "app": GROUND | {"access", "api", "service", "http"},
-    "embedded": {"config"},
+    "embedded": {"config", "observe"},
     "metadata": GROUND | {"observe"},
     "server": {"access", "app", "config", "conninfo", "embedded", "metadata", "observe"},
     "wsgi": {"app", "server"},
@@ -41,7 +41,13 @@ ALLOWED: dict[str, set[str]] = {
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 # Who may use a library that gives the code its shape.
-ONLY = {"flask": {"api", "app"}, "sqlglot": {"validator"}, "gunicorn": {"server", "http"}, "click": {"cli", "metadata"}}
+ONLY = {
+    "flask": {"api", "app"},
+    "sqlglot": {"validator"},
+    "gunicorn": {"server", "http"},
+    "click": {"cli", "metadata"},
+    "logging": {"observe"},
+}
 
 
 def name_of(path: Path) -> str:

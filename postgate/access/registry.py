@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from postgate.access.slots import Owner
 from postgate.errors import DatabaseNotFound, Unauthorized
+from postgate.observe.events import TokenLookedUp, TokenRevoked, happened
 from postgate.operations import Tenant
 from postgate.postgres.connection import Backend
 from postgate.postgres.pipeline import Command
@@ -114,10 +115,18 @@ class Registry:
             CommandRefused, ConnectionLost, Unavailable: as `Pools.query`.
         """
         self.remembered.forget(token_hash)
+        known = self.owners.get(token_hash)
         command = Command(_LOOK_UP, [token_hash.encode()], [TEXT])
         rows = self._pools.query(self._pools.shared, command, LOOK_UP_MS)
         row = [(value or b"").decode() for row in rows for value in row]
-        access = _access(row, token_hash, self._max_concurrency, self._slow_concurrency)
+        try:
+            access = _access(row, token_hash, self._max_concurrency, self._slow_concurrency)
+        except Unauthorized:
+            if known is not None:
+                self.owners.forget(token_hash)
+                happened(TokenRevoked(known.database_id))
+            raise
+        happened(TokenLookedUp(access.database_id))
         self.owners.put(token_hash, access.owner)
         # A dedicated backend cannot tell that a look-up is stale, so each request asks anew.
         if access.dedicated is None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from threading import Event, Lock, Thread
 
 from postgate.access.deletions import finish_deletions
 from postgate.errors import PostgateError
+from postgate.observe.events import NotWritten, UnexpectedFailure, happened
 from postgate.postgres.errors import ConnectionLost, ServerError
 from postgate.postgres.pipeline import Command
 from postgate.postgres.pools import Pools
 from postgate.sql_files import read_sql
-
-log = logging.getLogger(__name__)
 
 MINUTE = 60.0
 PAUSE_S = 1.0
@@ -62,7 +60,7 @@ class Usage:
         try:
             self._pools.query(self._pools.shared, Command(_NOTE_USE, [literal.encode()]), FLUSH_MS)
         except (PostgateError, ServerError, ConnectionLost) as error:
-            log.warning("the use of %d tokens could not be noted: %s", len(due), type(error).__name__)
+            happened(NotWritten(f"the use of {len(due)} tokens", type(error).__name__))
         return True
 
     def close(self) -> None:
@@ -74,4 +72,4 @@ class Usage:
                 if self.flush():
                     finish_deletions(self._pools)
             except Exception as error:
-                log.error("noting the use of tokens failed: %s", type(error).__name__)
+                happened(UnexpectedFailure.of(error))

@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 from postgate.api import neon, statuses
 from postgate.errors import DatabaseError, InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
 from postgate.http import refusals
-from postgate.observe.log import log_failure
+from postgate.observe.events import UnexpectedFailure, happened
 
 
 def refusal(
@@ -40,7 +40,7 @@ def _public(error: Exception) -> PostgateError:
         return error
     if isinstance(error, HTTPException):
         return _http_error(error)
-    log_failure(error)
+    happened(UnexpectedFailure.of(error))
     return InternalError()
 
 

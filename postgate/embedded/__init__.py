@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +13,10 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from postgate.embedded.cluster import NAME, Cluster, EmbeddedError, is_cluster
+from postgate.observe.events import EmbeddedDied, EmbeddedNotStarted, EmbeddedStarted, happened
 
 if TYPE_CHECKING:
     from postgate.config import Config
-
-log = logging.getLogger("postgate")
 
 # Between two looks whether the server lives.
 WATCH_S = 1.0
@@ -89,12 +87,13 @@ def _watched(cluster: Cluster) -> Iterator[None]:
             try:
                 if cluster.postmaster() is not None:
                     continue
-                log.warning("the embedded PostgreSQL has ended and is started again; see %s", cluster.log)
+                happened(EmbeddedDied(str(cluster.log)))
                 with _starting_or_stopping(cluster):
                     cluster.start()
+                happened(EmbeddedStarted())
             except (EmbeddedError, OSError, psycopg.Error) as error:
                 # Its processes may still be ending, or no file can be opened: the next look may find it otherwise.
-                log.warning("the embedded PostgreSQL could not be started again: %s", error)
+                happened(EmbeddedNotStarted(str(error)))
 
     # It is no thread of a forked worker's.
     watcher = Thread(target=watch, name="postgate-embedded", daemon=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from threading import Lock
 
 from postgate.errors import RateLimited
+from postgate.observe.events import StatementGoesOn, happened
 from postgate.postgres.connection import Connection
-
-log = logging.getLogger(__name__)
 
 
 class Shares:
@@ -35,8 +33,7 @@ class Shares:
         """The connection's backend goes on."""
         with self._lock:
             self.going_on.setdefault(database_id, []).append(connection)
-        pid = connection.pgconn.backend_pid
-        log.warning("a statement of database %s goes on after its cancel in PostgreSQL's process %d", database_id, pid)
+        happened(StatementGoesOn(database_id, connection.pgconn.backend_pid))
 
     def require(self, database_id: str) -> None:
         """Refuse a database that has used up its share.

@@ -7,7 +7,6 @@ thread. epoll tells each change of a socket once (edge-triggered), which saves a
 from __future__ import annotations
 
 import heapq
-import logging
 import select
 import socket
 from collections import deque
@@ -24,9 +23,7 @@ from postgate.http.requests import Limits, Reader, Request
 from postgate.http.responses import CONTINUE, Response
 from postgate.http.terms import NoSlot, Terms
 from postgate.http.threads import Threads
-from postgate.observe.log import log_failure
-
-log = logging.getLogger("postgate")
+from postgate.observe.events import NoClientAccepted, UnexpectedFailure, happened
 
 READ_BYTES = 64 * 1024
 # What each second of a transfer has to bring, or its deadline comes nearer.
@@ -221,7 +218,7 @@ class Loop:
             return
         except OSError as error:
             # There is no descriptor left, and the client still waits: asked at once, it would be the same again.
-            log.warning("no client can be accepted: %s", error.strerror)
+            happened(NoClientAccepted(error.strerror or type(error).__name__))
             self._accept(False)
             return
         client.setblocking(False)
@@ -251,7 +248,7 @@ class Loop:
             self._close(connection)
         except Exception as error:
             # A fault of ours costs one client its connection, and not all of them the worker.
-            log_failure(error)
+            happened(UnexpectedFailure.of(error))
             self._close(connection)
 
     def _read(self, connection: Connection) -> None:
@@ -331,7 +328,6 @@ class Loop:
 
     def _refuse(self, connection: Connection, error: PostgateError) -> None:
         """Answer what is no request, or not all of one; after it nothing on the connection makes sense."""
-        log.info("a request was refused: %d, %s", error.status, error.message)
         self._large.pop(connection, None)
         connection.reader.forget()
         response = Response(Request({"REQUEST_METHOD": "", "SERVER_PROTOCOL": "HTTP/1.1"}, keep_alive=False))
@@ -435,7 +431,7 @@ class Loop:
             self._answer(connection)
         except Exception as error:
             if not isinstance(error, OSError):
-                log_failure(error)
+                happened(UnexpectedFailure.of(error))
             connection.unsent = connection.outgoing = None
             connection.ended = True
         if connection.unsent is not None:
@@ -493,7 +489,7 @@ class Loop:
             else:
                 pieces = _tell(refusal, response)
         except Exception as error:
-            log_failure(error)
+            happened(UnexpectedFailure.of(error))
             return _tell(InternalError(), response)
         response.keep_alive = request.keep_alive and not self._stopping
         return pieces

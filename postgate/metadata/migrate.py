@@ -13,7 +13,7 @@ import psycopg
 
 from postgate.conninfo import explain, is_transient
 from postgate.metadata.remedies import explain_with_remedy, remedy
-from postgate.observe.log import sparing
+from postgate.observe.events import sparing
 from postgate.sql_files import read_sql
 
 # alembic and SQLAlchemy are imported where they are used: they take longer to load than most commands to run.

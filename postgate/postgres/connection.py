@@ -44,6 +44,11 @@ class Backend:
     key: str
     conninfo: str = field(repr=False)
 
+    @property
+    def label(self) -> str:
+        """What an event calls it."""
+        return self.key or "shared"
+
 
 class SuperuserLogin(psycopg.OperationalError):
     """A dedicated database whose tenant would be everything on its server."""

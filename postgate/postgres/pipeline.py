@@ -16,6 +16,7 @@ from psycopg import errors, pq
 from psycopg.pq import ExecStatus
 
 from postgate.errors import PostgateError, Unavailable
+from postgate.observe.events import StatementCancelled, happened
 from postgate.operations import DEFINITIONS, OBJECT_KINDS
 from postgate.postgres.errors import Cancelled, CommandRefused, ConnectionLost, ServerError
 from postgate.postgres.intake import read_in_pieces, waiting_bytes
@@ -324,7 +325,7 @@ class Pipeline:
             return
         if self._running:
             # Its rows are over a limit: reading what the server still has to say could take for ever.
-            self._cancel()
+            self._cancel("over_limit")
         if not self._committing:
             self.send(Command(b"ROLLBACK"))
             self.commit()
@@ -353,6 +354,8 @@ class Pipeline:
             self._connection.is_stained |= error.is_standbys
         if error.sqlstate == errors.QueryCanceled.sqlstate:
             error.cancelled = self._who_cancelled()
+            if not self._cancelled:
+                happened(StatementCancelled(error.cancelled.name.lower()))
         if error.sqlstate in POOLERS_SESSION and self._current.is_own:
             self._connection.prepared = None
         if not error.sqlstate or error.sqlstate.startswith(GONE_CLASSES):
@@ -440,11 +443,16 @@ class Pipeline:
                 self._connection.goes_on = True
                 raise self._lost()
             else:
-                self._cancel()
+                self._cancel("client_left" if self._has_left else "time_is_up")
 
-    def _cancel(self) -> None:
-        """Cancel what runs. It is over before the next command is sent, so it can hit no other statement."""
+    def _cancel(self, why: str) -> None:
+        """Cancel what runs. It is over before the next command is sent, so it can hit no other statement.
+
+        Args:
+            why: as of StatementCancelled.
+        """
         self._cancelled = True
+        happened(StatementCancelled(why))
         # From now on it is the server that is waited for.
         self._client = None
         self._deadline = time.monotonic() + CANCEL_S

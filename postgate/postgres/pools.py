@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import select
@@ -16,11 +15,10 @@ import psycopg
 from postgate.config import Config
 from postgate.conninfo import explain, is_malformed
 from postgate.errors import DatabaseNotFound, PostgateError, Unavailable
+from postgate.observe.events import ConnectionLost, ConnectionOpened, ConnectionRefused, PoolFull, happened
 from postgate.postgres.connection import SHARED, Backend, Connection, SuperuserLogin, connect
 from postgate.postgres.pipeline import Command, Pipeline, Row
 from postgate.postgres.priority import give_way
-
-log = logging.getLogger(__name__)
 
 # After a failed connect, requests are refused at once for this long, instead of each waiting for its own attempt.
 FAIL_FAST_S = 0.5
@@ -93,6 +91,7 @@ class Pool:
         now = time.monotonic()
         if connection.is_lost:
             self._lost_at = now
+            happened(ConnectionLost(self.backend.label))
         if _is_reusable(connection, now) and connection.opened_at >= self._lost_at:
             with self._changed:
                 if not self._is_closed:
@@ -166,6 +165,7 @@ class Pool:
                 self._opening += 1
                 return None
             if now >= deadline:
+                happened(PoolFull(self.backend.label, self._config.pool_timeout_s))
                 raise Unavailable("no connection to the database is free")
             self._changed.wait(min(deadline - now, FAIL_FAST_S) if has_just_failed else deadline - now)
 
@@ -173,8 +173,10 @@ class Pool:
         """A new connection; None when it failed and the caller can wait for one of those that stand."""
         failure: psycopg.Error | None = None
         connection: Connection | None = None
+        started = time.monotonic()
         try:
             connection = connect(self.backend, self._config)
+            happened(ConnectionOpened(self.backend.label, (time.monotonic() - started) * 1000))
         except psycopg.Error as error:
             failure = error
         finally:
@@ -212,12 +214,12 @@ class Pool:
                     self.give_back(connection, is_own=True)
 
     def _note_attempt(self, failure: psycopg.Error | None) -> None:
-        if failure is not None and self._failure is None:
-            # One line, and without the address of a tenant's server.
-            name = self.backend.key or "shared"
-            log.warning("cannot connect to postgate-%s: %s", name, explain(failure, self.backend.conninfo))
         self._failure, self._failed_at = failure, time.monotonic()
         self._failures = self._failures + 1 if failure is not None else 0
+        if failure is not None:
+            # Without the address of a tenant's server.
+            reason = explain(failure, self.backend.conninfo)
+            happened(ConnectionRefused(self.backend.label, reason, self._failures))
 
     def _discard(self, connection: Connection) -> None:
         with self._changed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import gc
 import itertools
-import logging
 import os
 import resource
 import select
@@ -23,12 +22,10 @@ from postgate.access.slots import Counts
 from postgate.app import create_app
 from postgate.config import Config, ConfigError
 from postgate.metadata import migrate, trial
-from postgate.observe.log import configure_logging
+from postgate.observe.events import Announcement, FewDescriptors, happened
 from postgate.server import heap, listening, prepare, processors, signals
 from postgate.server.first_steps import first_steps
 from postgate.server.listening import CannotListen
-
-log = logging.getLogger("postgate")
 
 # Files that a worker has open besides its clients: connections to PostgreSQL, and what runs in them.
 OTHER_DESCRIPTORS = 1_000
@@ -36,10 +33,10 @@ OTHER_DESCRIPTORS = 1_000
 
 def serve(config: Config) -> None:
     """Serve until interrupted; the embedded database, if it is used, is stopped after the last worker."""
-    configure_logging(config.log_level)
+    prepare.start_log(config)
     listening.require_free(config.host, config.port)
-    with embedded.database(config, creates=True, report=_report_line) as conninfo:
-        ready = prepare.ready(config, conninfo, _report_line)
+    with embedded.database(config, creates=True, report=prepare.announce) as conninfo:
+        ready = prepare.ready(config, conninfo)
         where = f"http://{listening.address(config.host, config.port)}"
         last = f"postgate listens on {where} with {_counted(config.workers)}; Ctrl-C stops it.\n"
         _Gunicorn(ready, first_steps(ready, config) + last).run()
@@ -62,6 +59,8 @@ def settings(config: Config) -> dict[str, Any]:
         # A request that runs when the service is stopped may use its whole time.
         "graceful_timeout": config.statement_timeout_ms // 1000 + 5,
         "loglevel": config.log_level,
+        # Its lines are ours: observe/log.py writes them.
+        "errorlog": None,
         **_at_forks(config),
         "control_socket_disable": True,
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
@@ -83,11 +82,10 @@ def hooks() -> dict[str, Callable[[Any], None]]:
                 if isinstance(address, tuple):
                     listening.require_free(*address)
             config = Config.from_env(os.environ)
-            configure_logging(config.log_level)
+            prepare.start_log(config)
             ready = prepare.ready(
                 config,
-                running.enter_context(embedded.database(config, creates=True, report=_report_line)),
-                _report_line,
+                running.enter_context(embedded.database(config, creates=True, report=prepare.announce)),
             )
             lines.append(first_steps(ready, config))
         except (ConfigError, CannotListen, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
@@ -167,7 +165,8 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
 def _when_ready(hint: str) -> None:
     signals.stop_gracefully_on_interrupt()
-    _report(hint)
+    if hint:
+        happened(Announcement(hint))
 
 
 def _settle_worker(worker: Any) -> None:
@@ -184,13 +183,4 @@ def _allow_descriptors(wanted: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
-        log.warning("the system allows %d open files: lower POSTGATE_CONNECTIONS, or raise `ulimit -n`", allowed)
-
-
-def _report(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
-
-
-def _report_line(line: str) -> None:
-    _report(line + "\n")
+        happened(FewDescriptors(allowed))

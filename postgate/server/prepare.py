@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
-import logging
 import os
 import signal
 from collections.abc import Callable
@@ -16,9 +15,8 @@ from postgate import embedded
 from postgate.config import Config, ConfigError
 from postgate.conninfo import describe
 from postgate.metadata import migrate, trial
-from postgate.observe.log import configure_logging, sparing
-
-log = logging.getLogger("postgate")
+from postgate.observe.events import Announcement, BareServer, MigrationStep, StartWaits, happened, sparing
+from postgate.observe.log import configure_logging
 
 # How long a server that imports the application waits for it, so that a reachable database is migrated before the
 # first request.
@@ -40,28 +38,38 @@ def configured() -> Config:
         raise SystemExit(f"Error: {error}") from None
 
 
-def ready(
-    config: Config, conninfo: str, report: Callable[[str], None], report_wait: Callable[[str], None] | None = None
-) -> Config:
+def start_log(config: Config) -> None:
+    """Log as the settings say."""
+    configure_logging(config.log_level, config.log_format, config.slow_ms)
+
+
+def announce(line: str) -> None:
+    happened(Announcement(line))
+
+
+def ready(config: Config, conninfo: str, report_wait: Callable[[str], None] | None = None) -> Config:
     """Wait for the database, migrate it, and see that no tenant could reach another there; neither can be on a standby.
 
     Args:
-        report: takes a line for each step.
-        report_wait: takes a line for each reason to wait; `report` does when None.
+        report_wait: takes a line for each reason to wait; when None the log has them.
 
     Raises:
         MigrationError: the database cannot be migrated.
         Unprotected: one tenant could reach another, and the settings do not allow that.
     """
-    server = migrate.wait_for_database(conninfo, report_wait or report, allow_standby=config.allow_standby)
+    server = migrate.wait_for_database(conninfo, report_wait or _wait, allow_standby=config.allow_standby)
     if config.conninfo is not None:
-        report(f"Database: {describe(conninfo)}, PostgreSQL {server.version}")
+        announce(f"Database: {describe(conninfo)}, PostgreSQL {server.version}")
     # What a standby has was migrated, and tried, where it comes from.
     if not server.is_standby and not config.skip_migrations:
-        migrate.upgrade(conninfo, report=report)
+        migrate.upgrade(conninfo, report=lambda step: happened(MigrationStep(step)))
     if not server.is_standby and not config.allow_unprotected and migrate.current(conninfo) == migrate.head():
         trial.require(conninfo)
     return dataclasses.replace(config, conninfo=conninfo, skip_migrations=True)
+
+
+def _wait(line: str) -> None:
+    happened(StartWaits(line))
 
 
 def in_background(config: Config) -> Config:
@@ -69,15 +77,15 @@ def in_background(config: Config) -> Config:
 
     Until the migration is done the application answers 503.
     """
-    configure_logging(config.log_level)
+    start_log(config)
     if config.conninfo is None:
         running = ExitStack()
         atexit.register(running.close)
         config = dataclasses.replace(
-            config, conninfo=running.enter_context(embedded.database(config, creates=True, report=log.info))
+            config, conninfo=running.enter_context(embedded.database(config, creates=True, report=announce))
         )
     if not config.skip_migrations:
-        log.info(_WORD)
+        happened(BareServer(_WORD))
         settled = Event()
         Thread(target=_prepare, args=[config, settled], name="postgate-migration", daemon=True).start()
         settled.wait(PREPARATION_S)
@@ -89,13 +97,13 @@ def _prepare(config: Config, settled: Event) -> None:
 
     def tell(line: str) -> None:
         settled.set()
-        log.warning(line)
+        _wait(line)
 
     report = sparing(tell)
 
     while True:
         try:
-            ready(config, config.conninfo or "", log.info, report)
+            ready(config, config.conninfo or "", report)
             settled.set()
             return
         except migrate.MigrationError as error:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.events import heard_events
 from support.loops import connect, connections, exchange, serving, to_the_end
 
 from postgate.http import loop
 from postgate.http.requests import Limits
 from postgate.http.terms import Deadlines, Terms
+from postgate.observe.events import NoClientAccepted
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -401,10 +403,10 @@ def test_with_all_connections_busy_a_new_client_waits() -> None:
             assert to_the_end(client).startswith(b"HTTP/1.1 200")
 
 
-def test_without_descriptors_clients_wait(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_descriptors_clients_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "TICK_S", 0.1)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with serving(echo) as server, socket.socket() as client:
+    with serving(echo) as server, socket.socket() as client, heard_events() as heard:
         client.settimeout(10)
         with ExitStack() as stack:
             # Every number below the limit is taken.
@@ -418,7 +420,7 @@ def test_without_descriptors_clients_wait(monkeypatch: pytest.MonkeyPatch, caplo
             time.sleep(0.5)
         assert to_the_end(client).startswith(b"HTTP/1.1 200")
     # Asked again with each tick, and not all the time.
-    assert 1 <= sum("no client can be accepted" in line for line in caplog.messages) <= 20
+    assert 1 <= sum(isinstance(event, NoClientAccepted) for event in heard) <= 20
 
 
 FEW_BODIES = Terms(most_body_bytes=3_000_000)

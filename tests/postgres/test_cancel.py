@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.events import heard_events
 from support.service import Service, a_service
 
+from postgate.observe.events import StatementGoesOn
 from postgate.postgres import pipeline
 
 LONG = "count(*) FROM generate_series(1, 100000) AS a, generate_series(1, 100000) AS b"
@@ -53,9 +55,13 @@ def test_what_does_not_end_is_not_run_again(impatient: Service, sql: str, outcom
     assert impatient.execute("SELECT count(*) FROM t") == [(0,)]
 
 
-def test_what_does_not_end_keeps_its_place(conninfo: str, impatient: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_does_not_end_keeps_its_place(conninfo: str, impatient: Service) -> None:
     """One tenant can have two backends busy for ever in a worker of four connections, and no third one."""
-    with a_service(conninfo, statement_timeout_ms=800, pool_size=4) as service, ThreadPoolExecutor() as threads:
+    with (
+        a_service(conninfo, statement_timeout_ms=800, pool_size=4) as service,
+        ThreadPoolExecutor() as threads,
+        heard_events() as heard,
+    ):
         tenant, other = service.tenant(), service.tenant()
         stopped: list[int] = []
         try:
@@ -63,9 +69,8 @@ def test_what_does_not_end_keeps_its_place(conninfo: str, impatient: Service, ca
                 asked = threads.submit(service.query, f"SELECT {LONG}", token=tenant.token)
                 stopped.append(stop_the_one_that_is_not_in(stopped, service))
                 assert asked.result(10).code == "TIMEOUT"
-            assert [record.args for record in caplog.records if "goes on after its cancel" in record.message] == [
-                (tenant.id, pid) for pid in stopped
-            ]
+            goes_on = [event for event in heard if isinstance(event, StatementGoesOn)]
+            assert goes_on == [StatementGoesOn(tenant.id, pid) for pid in stopped]
             assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in stopped] == [19, 19]
             refused = service.query("SELECT 1 AS a", token=tenant.token)
             assert (refused.status, refused.code, refused.headers["Retry-After"]) == (429, "RATE_LIMITED", "1")

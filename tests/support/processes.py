@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 START_S = 30.0
+# gunicorn waits for the time of a statement, and some, for a worker whose start crosses with the signal to stop.
+DEFAULTS = {"POSTGATE_STATEMENT_TIMEOUT": "10", "POSTGATE_LOG_FORMAT": "text"}
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -44,8 +46,7 @@ class Process:
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
-            # gunicorn waits for so long, and some, for a worker whose start crosses with the signal to stop.
-            env=environment(**{"POSTGATE_PORT": str(port), "POSTGATE_STATEMENT_TIMEOUT": "10"} | settings),
+            env=environment(**DEFAULTS | {"POSTGATE_PORT": str(port)} | settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

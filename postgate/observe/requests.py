@@ -1,0 +1,229 @@
+"""What is known of a request while it runs, and who is told of it when it is answered."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from time import monotonic, time
+from typing import Any
+
+from postgate.observe.events import RecordsDropped, happened
+
+# What a client may call its request: it stands in a header, in log lines, and in PostgreSQL's log.
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
+_MADE_BYTES = 12
+# How long the first of those that are answered together waits for the others.
+_TOGETHER_S = 0.05
+# Requests that wait to be told of; more are dropped, and counted.
+_MAX_WAITING = 20_000
+# Characters of a header of the client that is kept.
+_MAX_HEADER = 200
+_WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
+
+
+class RequestRecord:
+    """
+    Attributes:
+        id: the client's X-Request-ID if it is short and printable, or one that is made.
+        began: when it was here whole (time.time).
+        arrived: the same by time.monotonic, from which on the laps count.
+        laps: in their order the names of the stages that it has passed, and when each ended (time.monotonic). A stage
+            of a request that is tried again is there more than once.
+        token_prefix: the beginning of the token, which is in the list of tokens too.
+        fingerprints: of each statement, as `validator.fingerprint` makes them.
+        statements: the texts without constants, where the settings want them in the log.
+        rows: how many were returned or changed.
+        body_bytes, answer_bytes: of the two bodies.
+        used: what was remembered and served it: "verdict", "look-up", "prologue" (prepared on the connection).
+        reason: as the envelope has it.
+    """
+
+    __slots__ = (
+        "answer_bytes",
+        "arrived",
+        "attempts",
+        "began",
+        "body_bytes",
+        "client",
+        "code",
+        "database_id",
+        "database_name",
+        "fingerprints",
+        "forwarded_for",
+        "id",
+        "laps",
+        "method",
+        "operations",
+        "path",
+        "reason",
+        "rows",
+        "sqlstate",
+        "statements",
+        "status",
+        "token_prefix",
+        "traceparent",
+        "tracestate",
+        "used",
+    )
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        """
+        Args:
+            environ: of the request, as PEP 3333 has it, with `postgate.arrived` (time.monotonic) where the server
+                knows it; empty for bytes that are no request.
+        """
+        get = environ.get
+        given = get("HTTP_X_REQUEST_ID")
+        self.id: str = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(_MADE_BYTES).hex()
+        self.began = time()
+        self.arrived: float = get("postgate.arrived") or monotonic()
+        self.laps: list[tuple[str, float]] = []
+        self.method: str = get("REQUEST_METHOD", "")
+        self.path: str = get("PATH_INFO", "")
+        self.client: str = get("REMOTE_ADDR", "")
+        forwarded_for = get("HTTP_X_FORWARDED_FOR")
+        self.forwarded_for: str = forwarded_for[:_MAX_HEADER] if forwarded_for else ""
+        self.traceparent: str | None = get("HTTP_TRACEPARENT")
+        self.tracestate: str | None = get("HTTP_TRACESTATE")
+        self.token_prefix = ""
+        self.database_id = ""
+        self.database_name = ""
+        self.operations: frozenset[str] = frozenset()
+        self.fingerprints: Sequence[str] = ()
+        self.statements: Sequence[str] = ()
+        self.rows = 0
+        self.body_bytes = 0
+        self.answer_bytes = 0
+        self.attempts = 1
+        self.used: tuple[str, ...] = ()
+        self.status = 0
+        self.code = ""
+        self.reason = ""
+        self.sqlstate = ""
+
+    def lap(self, stage: str) -> None:
+        """A stage has ended, and the next one begins."""
+        self.laps.append((stage, monotonic()))
+
+    def refused(self, status: int, code: str, fields: Mapping[str, object]) -> None:
+        """It is answered by an error."""
+        self.status, self.code = status, code
+        self.reason = str(fields.get("reason", ""))
+        self.sqlstate = str(fields.get("sqlstate", ""))
+
+    @property
+    def outcome(self) -> str:
+        """ok, refused (by us, without a trace in the database), failed (in the database), or unavailable."""
+        if not self.code:
+            return "ok"
+        if self.code == "DATABASE_ERROR":
+            return "failed"
+        return "unavailable" if self.status >= 500 else "refused"
+
+    @property
+    def seconds(self) -> float:
+        """From when it was here whole until its answer was made."""
+        return self.laps[-1][1] - self.arrived if self.laps else 0.0
+
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage, in the order in which they were first passed."""
+        taken: dict[str, float] = {}
+        before = self.arrived
+        for stage, ended in self.laps:
+            taken[stage] = taken.get(stage, 0.0) + ended - before
+            before = ended
+        return taken
+
+    def severity(self, slow_s: float) -> int:
+        """How much it matters, as the logging module has it."""
+        if self.code == "INTERNAL_ERROR":
+            return logging.ERROR
+        if self.code in _WARNED_CODES or self.seconds >= slow_s:
+            return logging.WARNING
+        # A balancer asks every second.
+        return logging.DEBUG if self.path == "/health" and not self.code else logging.INFO
+
+
+# Of the request that this thread works on; None in threads of our own.
+current: ContextVar[RequestRecord | None] = ContextVar("postgate.request", default=None)
+
+_listeners: list[Callable[[Sequence[RequestRecord]], None]] = []
+
+
+class _Answered:
+    """The requests that are answered and not yet told of.
+
+    A thread tells of many together: a write for each log line, and a lock for each count, would cost the requests more
+    than all else that is noted of them. What is lost if the process is killed are those of the last moment.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[RequestRecord] = deque()
+        self._is_awake = threading.Event()
+        self._telling = threading.Lock()
+        self._dropped = 0
+        self._pid = 0
+
+    def add(self, record: RequestRecord) -> None:
+        waiting = self._waiting
+        if len(waiting) >= _MAX_WAITING:
+            self._dropped += 1
+            return
+        waiting.append(record)
+        if not self._is_awake.is_set():
+            self._wake()
+
+    def tell(self) -> None:
+        """Tell the listeners of all that wait."""
+        with self._telling:
+            count = len(self._waiting)
+            records = [self._waiting.popleft() for _ in range(count)]
+            for listener in _listeners:
+                listener(records)
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                happened(RecordsDropped(dropped))
+
+    def _wake(self) -> None:
+        if self._pid != os.getpid():
+            # Nothing of this is a forked process': its thread is another one.
+            self._pid = os.getpid()
+            self._is_awake, self._telling = threading.Event(), threading.Lock()
+            threading.Thread(target=self._run, name="postgate-observe", daemon=True).start()
+        self._is_awake.set()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while self._is_awake.wait():
+            pause.wait(_TOGETHER_S)
+            self._is_awake.clear()
+            self.tell()
+
+
+_answered = _Answered()
+
+
+def listen(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
+    """Have a listener told of the requests that are answered from now on, in a thread of its own; it raises nothing."""
+    _listeners.append(listener)
+
+
+def unlisten(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
+    if listener in _listeners:
+        _listeners.remove(listener)
+
+
+def answered(record: RequestRecord) -> None:
+    """A request is answered: `record` has all that is known of it."""
+    if _listeners:
+        _answered.add(record)
+
+
+def tell_now() -> None:
+    """Tell the listeners of what is answered so far; before the process ends, and in tests."""
+    _answered.tell()
