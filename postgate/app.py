@@ -10,6 +10,7 @@ from werkzeug.routing import Rule
 
 from postgate.access.slots import Owner
 from postgate.api import answers, health
+from postgate.api.observed import Observed
 from postgate.api.query import QueryEndpoint, is_query, token_hash
 from postgate.config import Config, ConfigError
 from postgate.errors import Unauthorized
@@ -41,7 +42,9 @@ class App(Flask):
         self.url_map.add(Rule("/query", endpoint="query", methods=["POST"]))
         self.register_blueprint(health.bp)
         self.register_error_handler(Exception, answers.response)
-        self.wsgi_app = QueryEndpoint(service, self.wsgi_app)  # type: ignore[method-assign]
+        self.wsgi_app = Observed(  # type: ignore[method-assign]
+            QueryEndpoint(service, self.wsgi_app), config.server_timing
+        )
 
     def _owner(self, environ: dict[str, Any]) -> Owner | None:
         """Whose slot a query takes, if its token has been looked up here."""

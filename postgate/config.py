@@ -101,6 +101,7 @@ SETTINGS = (
         "whose text without constants stands in the log: none, errors, slow (and errors) or all",
     ),
     Setting("POSTGATE_SLOW_MS", "1000", "milliseconds from which a request is slow, which makes its line a warning"),
+    Setting("POSTGATE_SERVER_TIMING", "false", "tell clients in a header Server-Timing how long each stage has taken"),
 )
 
 MEGABYTE = 1024 * 1024
@@ -159,6 +160,7 @@ class Config:
     log_format: str = ""
     log_statements: str = "none"
     slow_ms: float = 1000.0
+    server_timing: bool = False
 
     @property
     def pool_share(self) -> int:
@@ -222,6 +224,7 @@ class Config:
             log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
             log_format=values.choice("POSTGATE_LOG_FORMAT", _LOG_FORMATS),
             log_statements=values.choice("POSTGATE_LOG_STATEMENTS", _LOG_STATEMENTS),
+            server_timing=values.switch("POSTGATE_SERVER_TIMING"),
             slow_ms=values.number("POSTGATE_SLOW_MS", 0, 86_400_000),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from postgate.access.memory import Holding, Memory
@@ -12,16 +13,19 @@ from postgate.access.registry import Access, Registry
 from postgate.access.slots import Owner, Slots
 from postgate.access.usage import Usage
 from postgate.config import Config
-from postgate.errors import RateLimited, StatementRefused
+from postgate.errors import RateLimited, StatementRefused, Unauthorized
 from postgate.executor import Executor
 from postgate.executor.attempts import FAILURES, Attempt
 from postgate.executor.job import Request, Step
+from postgate.observe.requests import RequestRecord
 from postgate.postgres.pools import Pools
 from postgate.results.rows import Rows
 from postgate.validator import Facts, Refusal, TextLimits, Validator
 
 # How long a database that is over its rates is held to them, though they may have changed.
 LIMITS_AGE_S = 1.0
+# Of a batch so many statements stand in the log, where their texts do.
+_MOST_LOGGED = 20
 
 
 class Caller(NamedTuple):
@@ -65,30 +69,36 @@ class Service:
         self.rates.close()
         self.pools.close()
 
-    def run(self, caller: Caller, read_request: Callable[[Holding], Request]) -> Answer:
+    def run(
+        self, caller: Caller, read_request: Callable[[Holding], Request], record: RequestRecord | None = None
+    ) -> Answer:
         """Judge a request and run it, by what the database says of the token at that moment.
 
         Args:
             read_request: reads the body, and first asks for the memory that this takes; called once, when the token is
                 known to open something: nobody else may keep us busy with megabytes.
+            record: takes note of what becomes of it.
 
         Raises:
             PostgateError: what the client is told.
         """
         holding = Holding(self.memory)
         try:
-            return Answer(self._run(caller, read_request, holding), holding)
+            return Answer(self._run(caller, read_request, holding, record or RequestRecord({})), holding)
         except BaseException:
             holding.keep(0)
             raise
 
-    def _run(self, caller: Caller, read_request: Callable[[Holding], Request], holding: Holding) -> list[bytes]:
+    def _run(
+        self, caller: Caller, read_request: Callable[[Holding], Request], holding: Holding, record: RequestRecord
+    ) -> list[bytes]:
         request: Request | None = None
         join = caller.join
         attempt = Attempt(until=time.monotonic() + self.config.statement_timeout_ms / 1000)
         while True:
             try:
                 access = self._access(caller.token_hash, attempt)
+                record.database_id, record.database_name = access.database_id, access.name
                 if join is not None:
                     join(access.owner)
                     join = None
@@ -98,17 +108,31 @@ class Service:
                         access = self._within_its_rates(access, caller.token_hash)
                     holding.database_id = access.database_id
                     request = read_request(holding)
+                    record.statements = partial(self._without_constants, request)
+                    record.enter("verdict")
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
+                    record.fingerprints = [outcome.fingerprint for outcome in outcomes]
                 steps = self._judge(request, outcomes, access)
-                results = self.executor.run(access, request, steps, attempt, caller.client, holding.require)
+                record.operations = frozenset().union(*(step.facts.operations for step in steps))
+                results = self.executor.run(access, request, steps, attempt, caller.client, holding.require, record)
+                record.rows = sum(rows.count for rows in results)
                 pieces = _joined(results) if request.is_batch else results[0].chunks
                 if access.limits.has_rates:
                     self.rates.note(access, volume=sum(map(len, pieces)))
                 return pieces
             except FAILURES as failure:
-                attempt = attempt.after(failure)
+                try:
+                    attempt = attempt.after(failure)
+                except Unauthorized:
+                    self.registry.forget(caller.token_hash)
+                    raise
+                record.attempts += 1
+                record.enter("look_up")
+
+    def _without_constants(self, request: Request) -> list[str]:
+        return [self.validator.without_constants(statement.sql) for statement in request.statements[:_MOST_LOGGED]]
 
     def _access(self, token_hash: str, attempt: Attempt) -> Access:
         access = None if attempt.looks_up_again else self.registry.remembered.get(token_hash)

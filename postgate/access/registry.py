@@ -55,6 +55,7 @@ class Access:
     """What a token opens, as of `version` of its record and its database's.
 
     Attributes:
+        name: the database's.
         dedicated: the backend of a dedicated database; None where the database is a schema of the shared one.
         definitions: the version of all that the tenant's statements may name, "" where nobody tells when it changes.
             It is a part of `version`. What is remembered of a statement is kept under it.
@@ -65,6 +66,7 @@ class Access:
     token_id: str
     token_hash: str = field(repr=False)
     database_id: str
+    name: str
     version: str
     tenant: Tenant
     max_rows: int
@@ -115,16 +117,13 @@ class Registry:
             CommandRefused, ConnectionLost, Unavailable: as `Pools.query`.
         """
         self.remembered.forget(token_hash)
-        known = self.owners.get(token_hash)
         command = Command(_LOOK_UP, [token_hash.encode()], [TEXT])
         rows = self._pools.query(self._pools.shared, command, LOOK_UP_MS)
         row = [(value or b"").decode() for row in rows for value in row]
         try:
             access = _access(row, token_hash, self._max_concurrency, self._slow_concurrency)
         except Unauthorized:
-            if known is not None:
-                self.owners.forget(token_hash)
-                happened(TokenRevoked(known.database_id))
+            self.forget(token_hash)
             raise
         happened(TokenLookedUp(access.database_id))
         self.owners.put(token_hash, access.owner)
@@ -133,12 +132,33 @@ class Registry:
             self.remembered.put(token_hash, access)
         return access
 
+    def forget(self, token_hash: str) -> None:
+        """The token opens nothing, whatever it did before."""
+        known = self.owners.get(token_hash)
+        if known is not None:
+            self.owners.forget(token_hash)
+            self.remembered.forget(token_hash)
+            happened(TokenRevoked(known.database_id))
+
 
 def _access(row: list[str], token_hash: str, max_concurrency: int, slow_concurrency: int) -> Access:
     # The comparison takes the same time wherever the hashes differ.
     if not row or not hmac.compare_digest(row[1], token_hash):
         raise Unauthorized()
-    token_id, _, operations, version, database_id, backend_type, schema, conninfo, max_rows, *limits, definitions = row
+    (
+        token_id,
+        _,
+        operations,
+        version,
+        database_id,
+        name,
+        backend_type,
+        schema,
+        conninfo,
+        max_rows,
+        *limits,
+        definitions,
+    ) = row
     if not database_id:
         raise DatabaseNotFound()
     is_dedicated = backend_type == "dedicated"
@@ -150,6 +170,7 @@ def _access(row: list[str], token_hash: str, max_concurrency: int, slow_concurre
         token_id=token_id,
         token_hash=token_hash,
         database_id=database_id,
+        name=name,
         version=version,
         tenant=Tenant("public" if is_dedicated else schema, frozenset(operations.split(",")) - {""}),
         max_rows=int(max_rows),

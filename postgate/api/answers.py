@@ -9,6 +9,7 @@ from postgate.api import neon, statuses
 from postgate.errors import DatabaseError, InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
 from postgate.http import refusals
 from postgate.observe.events import UnexpectedFailure, happened
+from postgate.observe.requests import RequestRecord, current
 
 
 def refusal(
@@ -23,10 +24,13 @@ def refusal(
         by_sqlstate: whether an error of PostgreSQL has a status that follows from its SQLSTATE.
     """
     told = _public(error)
-    if not is_neon:
-        sqlstate = told.fields.get("sqlstate") if by_sqlstate else None
-        return refusals.refusal(told, None if sqlstate is None else statuses.of_sqlstate(str(sqlstate)))
-    return refusals.refusal(told, 400 if isinstance(told, DatabaseError) else None, neon.envelope(told))
+    record = current.get() or RequestRecord({})
+    status = told.status
+    if is_neon:
+        status = 400 if isinstance(told, DatabaseError) else status
+    elif by_sqlstate and (sqlstate := told.fields.get("sqlstate")) is not None:
+        status = statuses.of_sqlstate(str(sqlstate))
+    return refusals.refusal(told, record, status, neon.envelope(told) if is_neon else told.envelope())
 
 
 def response(error: Exception) -> Response:

@@ -19,6 +19,7 @@ from postgate.api import answers, body, neon
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.executor.job import Request
 from postgate.http.refusals import HEADERS
+from postgate.observe.requests import RECORD, RequestRecord
 from postgate.results.rows import LARGE, UNHELD
 from postgate.service import Caller, Service
 
@@ -26,6 +27,8 @@ from postgate.service import Caller, Service
 MAX_DISCARDED = 4
 CHUNK_BYTES = 64 * 1024
 
+_TOKEN_HASH, _TOKEN_PREFIX = "postgate.token_hash", "postgate.token_prefix"
+_PREFIX_LENGTH = 8
 _AUTHORIZATION = re.compile(r"(?:(?i:bearer) +)?(pg_[0-9a-f]{64})")
 
 
@@ -45,12 +48,16 @@ class QueryEndpoint:
         if not is_query(environ):
             return self._others(environ, start_response)
         config = self._service.config
+        record: RequestRecord = environ[RECORD]
+        record.enter("look_up")
         # Before the body is read only a header of its own tells Neon's driver.
         is_neon = neon.CONNECTION_STRING in environ
 
         def read_request(holding: Holding) -> Request:
             nonlocal is_neon
+            record.enter("read")
             data = _body(environ, config.max_body_bytes)
+            record.body_bytes = len(data)
             if len(data) > UNHELD:
                 holding.require(body.memory_bytes(data, config.max_steps))
             members = body.load(data)
@@ -61,8 +68,11 @@ class QueryEndpoint:
 
         try:
             caller = Caller(token_hash(environ), environ.get("postgate.client"), environ.get("postgate.join"))
-            pieces, holding = self._service.run(caller, read_request)
+            record.token_prefix = environ[_TOKEN_PREFIX]
+            pieces, holding = self._service.run(caller, read_request, record)
+            record.enter("answer")
         except Exception as error:
+            record.enter("answer")
             status, headers, envelope = answers.refusal(error, is_neon, config.status_by_sqlstate)
             start_response(status, headers)
             return [envelope]
@@ -110,12 +120,13 @@ class _LargeAnswer:
 
 
 def token_hash(environ: dict[str, Any]) -> str:
-    """The SHA-256 of the token of a request, in hexadecimal: only this goes any further. It is kept in the environment.
+    """The SHA-256 of the token of a request, in hexadecimal: only this goes any further, and the token's beginning, as
+    the list of tokens has it. Both are kept in the environment.
 
     Raises:
         Unauthorized: there is none, or what stands for it is none.
     """
-    kept = environ.get("postgate.token_hash")
+    kept = environ.get(_TOKEN_HASH)
     if kept is not None:
         return str(kept)
     header = environ.get("HTTP_AUTHORIZATION") or neon.token(environ)
@@ -124,7 +135,8 @@ def token_hash(environ: dict[str, Any]) -> str:
     token = _AUTHORIZATION.fullmatch(header.strip(" \t"))
     if token is None:
         raise Unauthorized()
-    found = environ["postgate.token_hash"] = sha256(token[1].encode()).hexdigest()
+    environ[_TOKEN_PREFIX] = token[1][:_PREFIX_LENGTH]
+    found = environ[_TOKEN_HASH] = sha256(token[1].encode()).hexdigest()
     return found
 
 

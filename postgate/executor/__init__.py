@@ -14,9 +14,10 @@ from postgate.executor.checks import Checks, check_names
 from postgate.executor.failures import add_hint
 from postgate.executor.job import Job, Prologue, Request, Step
 from postgate.executor.parameters import INFERRED, StatementKey, dump, require_single, types_of
-from postgate.executor.prologue import prologue_for
+from postgate.executor.prologue import application_name, prologue_for
 from postgate.executor.questions import Describe, arrange_roles, describe
 from postgate.executor.shares import Shares
+from postgate.observe.requests import RequestRecord
 from postgate.postgres.catalog import learn
 from postgate.postgres.connection import Connection
 from postgate.postgres.errors import CommandRefused, ConnectionLost, ServerError
@@ -76,22 +77,27 @@ class Executor:
         attempt: Attempt,
         client: int | None,
         hold: Callable[[int], None],
+        record: RequestRecord,
     ) -> list[Rows]:
         """The result of each statement; the transaction has ended.
 
         Args:
             client: as of a Job, if the request is not detached.
             hold: as of ResultLimits.
+            record: of the request, which enters its stages here; the transaction has its id.
 
         Raises:
             ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told.
             PostgateError: anything else that goes wrong.
         """
-        job = self._job(access, request, steps, client)
+        record.enter("prepare")
+        job = self._job(access, request, steps, client, application_name(access.name, record.id))
         commands = self._prepare(job, attempt)
         if self._shares.going_on:
             self._shares.require(access.database_id)
+        record.enter("connection")
         with self._pools.connection(job.backend) as connection:
+            record.enter("statement")
             try:
                 limits = ResultLimits(access.max_rows, self._max_bytes, hold)
                 results = self._converse(connection, job, commands, attempt, limits)
@@ -106,21 +112,23 @@ class Executor:
             self._remember_untyped(job, attempt)
         return results
 
-    def _job(self, access: Access, request: Request, steps: Sequence[Step], client: int | None) -> Job:
-        prologue = self._prologue(access, steps[0].facts.defines if steps else "")
+    def _job(
+        self, access: Access, request: Request, steps: Sequence[Step], client: int | None, application: bytes
+    ) -> Job:
+        prologue = self._prologue(access, steps[0].facts.defines if steps else "", application)
         repeatable = request.characteristics.dry_run or not any(
             step.facts.writes or step.facts.own_functions for step in steps
         )
         backend = access.dedicated or self._pools.shared
         return Job(access, backend, prologue, request, steps, repeatable, None if request.is_detached else client)
 
-    def _prologue(self, access: Access, defines: str) -> Prologue:
+    def _prologue(self, access: Access, defines: str, application: bytes) -> Prologue:
         key = (access.token_hash, access.version, defines)
         prologue = self._prologues.get(key)
         if prologue is None:
             prologue = prologue_for(access, self._timeout_ms, defines)
             self._prologues.put(key, prologue)
-        return prologue
+        return prologue.of(application)
 
     def _prepare(self, job: Job, attempt: Attempt) -> list[Command | None]:
         """All that can be asked before anything of the tenant's runs: a function that is not its own could do what no
@@ -159,7 +167,7 @@ class Executor:
         access = job.access.whatever_is_defined() if len(commands) > 1 else job.access
 
         def prologue_again(step: Step) -> Prologue:
-            return self._prologue(access, step.facts.defines)
+            return self._prologue(access, step.facts.defines, job.prologue.application)
 
         def command_in_place(number: int, describe: Describe) -> Command:
             return self._command(job, number, attempt, describe)

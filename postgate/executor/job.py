@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from postgate.postgres.pipeline import Command
+
 if TYPE_CHECKING:
     from postgate.access.registry import Access
     from postgate.postgres.connection import Backend
-    from postgate.postgres.pipeline import Command
     from postgate.results import Format
     from postgate.validator.facts import Facts
 
@@ -95,10 +96,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Prologue:
-    """The first command of a transaction, and the time that it leaves to what follows."""
+    """The first command of a transaction, and the time that it leaves to what follows.
+
+    Attributes:
+        application: the application_name of the transaction, the last of the command's parameters.
+    """
 
     command: Command
     limit_ms: int
+    application: bytes = b""
+
+    def of(self, application: bytes) -> Prologue:
+        """The same for a transaction of this name."""
+        command = self.command
+        return Prologue(
+            Command(command.sql, [*command.parameters, application], command.types), self.limit_ms, application
+        )
 
 
 @dataclass(frozen=True, slots=True)

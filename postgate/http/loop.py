@@ -24,6 +24,7 @@ from postgate.http.responses import CONTINUE, Response
 from postgate.http.terms import NoSlot, Terms
 from postgate.http.threads import Threads
 from postgate.observe.events import NoClientAccepted, UnexpectedFailure, happened
+from postgate.observe.requests import RECORD, RequestRecord, answered
 
 READ_BYTES = 64 * 1024
 # What each second of a transfer has to bring, or its deadline comes nearer.
@@ -330,7 +331,8 @@ class Loop:
         """Answer what is no request, or not all of one; after it nothing on the connection makes sense."""
         self._large.pop(connection, None)
         connection.reader.forget()
-        response = Response(Request({"REQUEST_METHOD": "", "SERVER_PROTOCOL": "HTTP/1.1"}, keep_alive=False))
+        environ = {"REQUEST_METHOD": "", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": connection.reader.client[0]}
+        response = Response(Request(environ, keep_alive=False))
         connection.ended = True
         connection.stage = Stage.ANSWER
         connection.deadline = monotonic() + self._deadlines.answer_s
@@ -478,6 +480,7 @@ class Loop:
         refusal, connection.refusal = connection.refusal, None
         if not request.began:
             request.began = monotonic()
+            request.environ["postgate.arrived"] = connection.since
             if self._observer is not None:
                 self._observer.begins(request)
         request.environ["postgate.client"] = connection.socket.fileno()
@@ -502,6 +505,10 @@ class Loop:
 
 def _tell(error: PostgateError, response: Response) -> list[bytes]:
     """The answer that tells an error, where no application is asked; the connection ends with it."""
-    status, headers, body = refusal(error)
-    response.start_response(status, headers)
+    environ = response.request.environ
+    record = environ.get(RECORD) or RequestRecord(environ)
+    status, headers, body = refusal(error, record, error.status, error.envelope())
+    response.start_response(status, [*headers, ("X-Request-ID", record.id)])
+    record.answer_bytes = len(body)
+    answered(record)
     return [body]

@@ -8,20 +8,22 @@ from http import HTTPStatus
 import orjson
 
 from postgate.errors import PostgateError
+from postgate.observe.requests import RequestRecord
 
 # On every answer: what a tenant's data are must not be guessed from them, and no cache between us may keep them.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def refusal(
-    error: PostgateError, status: int | None = None, envelope: Mapping[str, object] | None = None
+    error: PostgateError, record: RequestRecord, status: int, envelope: Mapping[str, object]
 ) -> tuple[str, list[tuple[str, str]], bytes]:
     """Status line, headers and body, as WSGI has them.
 
     Args:
-        status, envelope: for a client that expects others than the error's own.
+        record: of the request; it takes note.
+        status, envelope: the error's own, or what the client expects in their place.
     """
-    body = orjson.dumps(error.envelope() if envelope is None else envelope)
-    status = status or error.status
+    record.refused(status, error.code, error.reason, error.fields)
+    body = orjson.dumps({**envelope, "request_id": record.id})
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **HEADERS, **error.headers}
     return f"{status} {HTTPStatus(status).phrase}", list(headers.items()), body

@@ -95,7 +95,7 @@ class Reader:
         self._base = base
         # An address of a Unix socket is a path, or nothing.
         self._server = server if isinstance(server, tuple) else ("localhost", 80)
-        self._client = client if isinstance(client, tuple) else ("", 0)
+        self.client = client if isinstance(client, tuple) else ("", 0)
         self._limits = limits
         self._buffer = b""
         self._pipelined = False
@@ -188,7 +188,7 @@ class Reader:
         line_bytes, fields, field_bytes, _ = self._limits
         try:
             environ: dict[str, Any] = gunicorn_h1c.parse_to_wsgi_environ(
-                data, self._server, self._client, "http", line_bytes, fields, field_bytes
+                data, self._server, self.client, "http", line_bytes, fields, field_bytes
             )
         except gunicorn_h1c.LimitRequestLine:
             raise RequestRefused(414, f"the request line has more than {line_bytes} bytes") from None

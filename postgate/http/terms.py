@@ -1,7 +1,7 @@
 """What an application asks of the server that calls it, besides what PEP 3333 knows.
 
 In the environment of a request it finds `postgate.client`, the descriptor of the client's socket, which it may watch
-while it runs.
+while it runs, and `postgate.arrived`, when the request was here whole (time.monotonic).
 """
 
 from __future__ import annotations

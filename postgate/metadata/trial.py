@@ -116,4 +116,4 @@ class _Trial:
         # The very statements of a request.
         cursor = psycopg.RawCursor(self._connection)
         _, _, _, version, *_ = cursor.execute(_LOOK_UP, [token_hash]).fetchone() or ("",) * 4
-        cursor.execute(_ENTER, [token_hash, version, _TIMEOUT_MS, defines])
+        cursor.execute(_ENTER, [token_hash, version, _TIMEOUT_MS, defines, "postgate doctor"])

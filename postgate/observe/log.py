@@ -22,6 +22,8 @@ from postgate.observe.requests import RequestRecord
 
 # A write of no more than this to a pipe is never mixed with another process' (POSIX, write).
 _BLOCK_BYTES = 4096
+# Of a batch.
+_MOST_FINGERPRINTS = 20
 # Fields that a line of text has elsewhere.
 _IN_SUMMARY = frozenset({"method", "path", "status", "code", "ms"})
 _BELOW = frozenset({"frames"})
@@ -33,12 +35,19 @@ class Log:
     """A listener that writes what happens."""
 
     def __init__(
-        self, level: str, as_json: bool, slow_ms: float = float("inf"), write: Callable[[bytes], None] | None = None
+        self,
+        level: str,
+        as_json: bool,
+        slow_ms: float = float("inf"),
+        statements: str = "none",
+        write: Callable[[bytes], None] | None = None,
     ) -> None:
         """
         Args:
             level: debug, info, warning, error or critical; what matters less is left out.
             slow_ms: a request that takes as long is a warning.
+            statements: the requests whose statements stand in the log, without constants: none, errors, slow (and
+                errors) or all.
             write: takes whole lines; when None they go to stderr.
         """
         self._write = write or _to_stderr
@@ -46,6 +55,7 @@ class Log:
         self._line = _json if as_json else _text
         self._as_json = as_json
         self._slow_s = slow_ms / 1000
+        self._statements = statements
 
     def heard(self, event: Event) -> None:
         level = event.severity()
@@ -71,12 +81,20 @@ class Log:
             level = record.severity(self._slow_s)
             if level < self._level:
                 continue
-            line = self._line(record.began, level, "request", _summary(record), request_fields(record))
+            fields = request_fields(record)
+            if self._shows_statements(record) and record.statements is not None:
+                fields["statement"] = "; ".join(record.statements())
+            line = self._line(record.began, level, "request", _summary(record), fields)
             if len(block) + len(line) > _BLOCK_BYTES:
                 self._write(block)
                 block = b""
             block += line
         self._write(block)
+
+    def _shows_statements(self, record: RequestRecord) -> bool:
+        if self._statements in ("none", "all"):
+            return self._statements == "all"
+        return bool(record.code) or (self._statements == "slow" and record.seconds >= self._slow_s)
 
     def foreign(self, record: logging.LogRecord) -> None:
         """A line of another library's."""
@@ -91,18 +109,21 @@ class Log:
 _log: Log | None = None
 
 
-def configure_logging(level: str, log_format: str = "", slow_ms: float = float("inf")) -> None:
+def configure_logging(
+    level: str, log_format: str = "", slow_ms: float = float("inf"), statements: str = "none"
+) -> None:
     """Log to stderr; called again it replaces what it was told before.
 
     Args:
-        level, slow_ms: as of `Log`.
+        level, slow_ms, statements: as of `Log`.
         log_format: json or text; "" for text at a terminal, and json elsewhere.
     """
     global _log
     if _log is not None:
         events.unlisten(_log.heard)
         requests.unlisten(_log.answered)
-    _log = Log(level, (log_format or ("text" if sys.stderr.isatty() else "json")) == "json", slow_ms)
+    log_format = log_format or ("text" if sys.stderr.isatty() else "json")
+    _log = Log(level, log_format == "json", slow_ms, statements)
     events.listen(_log.heard)
     requests.listen(_log.answered)
     for name in _FOREIGN:
@@ -132,7 +153,8 @@ def request_fields(record: RequestRecord) -> dict[str, object]:
         "client": record.client,
         "forwarded_for": record.forwarded_for,
         "method": record.method,
-        "path": record.path,
+        # PEP 3333 has the bytes of it as characters.
+        "path": record.path.encode("latin-1", "replace").decode("utf-8", "replace"),
         "status": record.status,
         "outcome": record.outcome,
         "code": record.code,
@@ -142,8 +164,8 @@ def request_fields(record: RequestRecord) -> dict[str, object]:
         "database": record.database_name,
         "token": record.token_prefix,
         "operations": ",".join(sorted(record.operations)),
-        "fingerprint": ",".join(record.fingerprints),
-        "statement": "; ".join(record.statements),
+        "fingerprint": ",".join(list(dict.fromkeys(record.fingerprints))[:_MOST_FINGERPRINTS]),
+        "statements": len(record.fingerprints) if len(record.fingerprints) > 1 else "",
         "rows": record.rows if record.database_id else "",
         "attempts": record.attempts if record.attempts > 1 else "",
         "body_bytes": record.body_bytes,
@@ -155,7 +177,7 @@ def request_fields(record: RequestRecord) -> dict[str, object]:
 
 
 def _summary(record: RequestRecord) -> str:
-    what = f"{record.method} {record.path}" if record.method else "no request"
+    what = f"{record.method} {record.path[:100]}" if record.method else "no request"
     return f"{record.status} {what} in {record.seconds * 1000:.1f} ms" + (f": {record.code}" if record.code else "")
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from postgate.observe.events import RecordsDropped, happened
 
+# Where the record stands in the environment of a request.
+RECORD = "postgate.record"
 # What a client may call its request: it stands in a header, in log lines, and in PostgreSQL's log.
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _MADE_BYTES = 12
@@ -21,7 +23,8 @@ _MADE_BYTES = 12
 _TOGETHER_S = 0.05
 # Requests that wait to be told of; more are dropped, and counted.
 _MAX_WAITING = 20_000
-# Characters of a header of the client that is kept.
+# Characters of a path and of a header of the client that are kept.
+_MAX_PATH = 500
 _MAX_HEADER = 200
 _WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
@@ -31,21 +34,21 @@ class RequestRecord:
     Attributes:
         id: the client's X-Request-ID if it is short and printable, or one that is made.
         began: when it was here whole (time.time).
-        arrived: the same by time.monotonic, from which on the laps count.
-        laps: in their order the names of the stages that it has passed, and when each ended (time.monotonic). A stage
-            of a request that is tried again is there more than once.
+        entered: in their order the stages that it has entered, and when (time.monotonic); a stage of a request that is
+            tried again is there more than once. They are queue (for a thread, or a turn of its database), look_up
+            (whose token it is), read (the body), verdict, prepare (what has to be asked before the statement),
+            connection (the wait for one), statement (in the database, with the reading of its result) and answer.
+        ended: when its answer was made; 0.0 until then.
         token_prefix: the beginning of the token, which is in the list of tokens too.
         fingerprints: of each statement, as `validator.fingerprint` makes them.
-        statements: the texts without constants, where the settings want them in the log.
+        statements: makes the texts without constants, for a listener that wants them; None where there are none yet.
         rows: how many were returned or changed.
         body_bytes, answer_bytes: of the two bodies.
-        used: what was remembered and served it: "verdict", "look-up", "prologue" (prepared on the connection).
         reason: as the envelope has it.
     """
 
     __slots__ = (
         "answer_bytes",
-        "arrived",
         "attempts",
         "began",
         "body_bytes",
@@ -53,10 +56,11 @@ class RequestRecord:
         "code",
         "database_id",
         "database_name",
+        "ended",
+        "entered",
         "fingerprints",
         "forwarded_for",
         "id",
-        "laps",
         "method",
         "operations",
         "path",
@@ -68,7 +72,6 @@ class RequestRecord:
         "token_prefix",
         "traceparent",
         "tracestate",
-        "used",
     )
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
@@ -81,10 +84,10 @@ class RequestRecord:
         given = get("HTTP_X_REQUEST_ID")
         self.id: str = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(_MADE_BYTES).hex()
         self.began = time()
-        self.arrived: float = get("postgate.arrived") or monotonic()
-        self.laps: list[tuple[str, float]] = []
+        self.entered: list[tuple[str, float]] = [("queue", get("postgate.arrived") or monotonic())]
+        self.ended = 0.0
         self.method: str = get("REQUEST_METHOD", "")
-        self.path: str = get("PATH_INFO", "")
+        self.path: str = get("PATH_INFO", "")[:_MAX_PATH]
         self.client: str = get("REMOTE_ADDR", "")
         forwarded_for = get("HTTP_X_FORWARDED_FOR")
         self.forwarded_for: str = forwarded_for[:_MAX_HEADER] if forwarded_for else ""
@@ -95,25 +98,28 @@ class RequestRecord:
         self.database_name = ""
         self.operations: frozenset[str] = frozenset()
         self.fingerprints: Sequence[str] = ()
-        self.statements: Sequence[str] = ()
+        self.statements: Callable[[], list[str]] | None = None
         self.rows = 0
         self.body_bytes = 0
         self.answer_bytes = 0
         self.attempts = 1
-        self.used: tuple[str, ...] = ()
         self.status = 0
         self.code = ""
         self.reason = ""
         self.sqlstate = ""
 
-    def lap(self, stage: str) -> None:
-        """A stage has ended, and the next one begins."""
-        self.laps.append((stage, monotonic()))
+    def enter(self, stage: str) -> None:
+        """The stage before has ended, however, and this one begins."""
+        self.entered.append((stage, monotonic()))
 
-    def refused(self, status: int, code: str, fields: Mapping[str, object]) -> None:
-        """It is answered by an error."""
+    def end(self) -> None:
+        """The answer is made."""
+        self.ended = monotonic()
+
+    def refused(self, status: int, code: str, reason: str, fields: Mapping[str, object]) -> None:
+        """It is answered by an error, whose envelope has these fields."""
         self.status, self.code = status, code
-        self.reason = str(fields.get("reason", ""))
+        self.reason = str(fields.get("reason", reason))
         self.sqlstate = str(fields.get("sqlstate", ""))
 
     @property
@@ -128,15 +134,15 @@ class RequestRecord:
     @property
     def seconds(self) -> float:
         """From when it was here whole until its answer was made."""
-        return self.laps[-1][1] - self.arrived if self.laps else 0.0
+        return self.ended - self.entered[0][1]
 
     def stages(self) -> dict[str, float]:
         """Seconds of each stage, in the order in which they were first passed."""
         taken: dict[str, float] = {}
-        before = self.arrived
-        for stage, ended in self.laps:
-            taken[stage] = taken.get(stage, 0.0) + ended - before
-            before = ended
+        stage, since = self.entered[0]
+        for following, when in (*self.entered[1:], ("", self.ended)):
+            taken[stage] = taken.get(stage, 0.0) + when - since
+            stage, since = following, when
         return taken
 
     def severity(self, slow_s: float) -> int:
@@ -218,8 +224,16 @@ def unlisten(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
         _listeners.remove(listener)
 
 
+def enter(stage: str) -> None:
+    """The request that this thread works on enters a stage."""
+    record = current.get()
+    if record is not None:
+        record.enter(stage)
+
+
 def answered(record: RequestRecord) -> None:
     """A request is answered: `record` has all that is known of it."""
+    record.end()
     if _listeners:
         _answered.add(record)
 

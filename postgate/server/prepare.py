@@ -40,7 +40,7 @@ def configured() -> Config:
 
 def start_log(config: Config) -> None:
     """Log as the settings say."""
-    configure_logging(config.log_level, config.log_format, config.slow_ms)
+    configure_logging(config.log_level, config.log_format, config.slow_ms, config.log_statements)
 
 
 def announce(line: str) -> None:

@@ -11,15 +11,19 @@ from postgate.remembered import Remembered
 from postgate.validator.analysis import analyse
 from postgate.validator.facts import Facts as Facts
 from postgate.validator.facts import Refusal as Refusal
+from postgate.validator.fingerprint import without_constants
 from postgate.validator.hints import of_schema
 from postgate.validator.limits import DEFAULT
 from postgate.validator.limits import TextLimits as TextLimits
+from postgate.validator.reading.lexer import LexError, read
 from postgate.validator.reading.places import TextError
 
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
 _REMEMBERED_TEXTS = 2_048
 # Characters. Longer texts are mostly bulk inserts that never come again, and would fill the memory of a worker.
 _REMEMBERED_LENGTH = 8_192
+# Characters: longer texts do not stand in a log, and of shorter ones no more than this.
+_LOGGED_LENGTH, _SHOWN = 65_536, 2_000
 
 
 class Validator:
@@ -64,6 +68,17 @@ class Validator:
                 message = f'Schema "{schema}" is not accessible; use the unqualified name'
                 raise _refused(Refusal.of(TextError(message, sql, offset, "qualified_name", of_schema(schema))))
         return facts
+
+    def without_constants(self, sql: str) -> str:
+        """The text with ? for each constant, or its beginning; "" where it is very long, or not made of PostgreSQL's
+        tokens, so that nobody can tell the constants."""
+        if len(sql) > _LOGGED_LENGTH:
+            return ""
+        try:
+            text = without_constants(read(sql, self._limits).tokens)
+        except LexError:
+            return ""
+        return text if len(text) <= _SHOWN else text[:_SHOWN] + " ..."
 
     def _analyse(self, sql: str) -> Facts | Refusal:
         outcome = analyse(sql, self._limits)

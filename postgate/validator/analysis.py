@@ -4,11 +4,12 @@ import gc
 
 from postgate.validator import hints
 from postgate.validator.facts import Facts, Refusal
+from postgate.validator.fingerprint import fingerprint
 from postgate.validator.grammar.cursor import GrammarError
 from postgate.validator.grammar.statements import parse_tokens
 from postgate.validator.limits import DEFAULT, TextLimits
 from postgate.validator.parsed import ParsedStatement, RuleError
-from postgate.validator.reading.lexer import LexError, read, without_comments
+from postgate.validator.reading.lexer import LexError, Reading, read, without_comments
 from postgate.validator.rules import RULES
 
 # Characters.
@@ -17,8 +18,12 @@ _LONG = 20_000
 
 def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
     """Read a text as PostgreSQL would and apply every rule; never raises on any text."""
+    text_fingerprint = ""
     try:
-        statement = _parsed(sql, limits)
+        reading = read(sql, limits, rows=True)
+        text_fingerprint = fingerprint(reading.tokens)
+        statement = _parsed(sql, reading, limits)
+        statement.fingerprint = text_fingerprint
         try:
             for rule in RULES:
                 rule(statement)
@@ -26,15 +31,15 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
         finally:
             statement.take_apart()
     except RuleError as error:
-        return Refusal.of(error)
+        return Refusal.of(error, text_fingerprint)
     except (LexError, GrammarError) as error:
         if error.place is not None:
             error.hint = hints.of_syntax(sql, error.place.position - 1)
-        refusal = Refusal.of(error)
+        refusal = Refusal.of(error, text_fingerprint)
         if isinstance(error, LexError):
             return refusal
     except RecursionError:
-        refusal = Refusal("the statement is nested too deeply", "limit")
+        refusal = Refusal("the statement is nested too deeply", "limit", fingerprint=text_fingerprint)
     if len(sql) > _LONG:
         # The part of a tree that was made holds itself. Together with those of other texts it would be freed in one go,
         # of a second or more, in which no other request of the process goes on.
@@ -42,8 +47,7 @@ def analyse(sql: str, limits: TextLimits = DEFAULT) -> Facts | Refusal:
     return refusal
 
 
-def _parsed(sql: str, limits: TextLimits) -> ParsedStatement:
-    reading = read(sql, limits, rows=True)
+def _parsed(sql: str, reading: Reading, limits: TextLimits) -> ParsedStatement:
     roots = parse_tokens(reading.tokens, sql, limits.nesting)
     if not roots:
         raise RuleError("empty statement", sql, None, "empty_statement")

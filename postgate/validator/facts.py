@@ -10,16 +10,21 @@ from postgate.validator.reading.places import Place, TextError
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A text that no tenant may run, and why, as a `TextError` has it."""
+    """A text that no tenant may run, and why, as a `TextError` has it.
+
+    Attributes:
+        fingerprint: as of `Facts`; "" where the text is not made of PostgreSQL's tokens.
+    """
 
     message: str
     reason: str = "syntax"
     hint: str = ""
     place: Place | None = None
+    fingerprint: str = ""
 
     @classmethod
-    def of(cls, error: TextError) -> Refusal:
-        return cls(str(error), error.reason, error.hint, error.place)
+    def of(cls, error: TextError, fingerprint: str = "") -> Refusal:
+        return cls(str(error), error.reason, error.hint, error.place, fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Facts:
 
     Attributes:
         text: the text as it is to be sent, without comments in it; "" where nobody has read it.
+        fingerprint: what the text has in common with those that differ from it in constants only.
         kind: the statement's kind, such as "SELECT" or "CREATE TABLE".
         operations: every operation that it performs.
         relations: (schema or None, name) of each relation it names, without the names of CTEs.
@@ -51,6 +57,7 @@ class Facts:
     """
 
     text: str = ""
+    fingerprint: str = ""
     kind: str = ""
     operations: frozenset[str] = frozenset()
     relations: frozenset[tuple[str | None, str]] = frozenset()

@@ -53,6 +53,7 @@ class ParsedStatement:
         self.tokens = tokens
         # What `Facts` says of them; the rules fill them in.
         self.text = ""
+        self.fingerprint = ""
         self.kind = ""
         self.operations: set[str] = set()
         self.relations: set[tuple[str | None, str]] = set()

@@ -150,7 +150,7 @@ def pgbench(postgres: Postgres, tenant: Tenant, connections: int, seconds: float
     first = "SELECT 1"
     if enters:
         first = " ".join(re.sub("--.*", "", ENTER.decode()).split())
-        for position, word in enumerate((":hash", ":version", "30000", "''"), 1):
+        for position, word in enumerate((":hash", ":version", "30000", "''", "'postgate bench'"), 1):
             first = first.replace(f"${position}", word)
     # Its name is read before the first statement has set the search path.
     read = POINT_READ.replace("items", f'"{tenant.schema}".items').replace("$1", ":id")

@@ -163,7 +163,7 @@ def nothing(_: Stand) -> None:
 
 def sessions_are_ended(stand: Stand) -> None:
     with psycopg.connect(stand.conninfo, autocommit=True) as connection:
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'postgate'"
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'postgate%'"
         for _ in range(10):
             connection.execute(end)
             time.sleep(0.1)
@@ -172,7 +172,7 @@ def sessions_are_ended(stand: Stand) -> None:
 def a_session_is_killed(stand: Stand) -> None:
     """PostgreSQL ends all sessions then, and recovers."""
     with psycopg.connect(stand.conninfo, autocommit=True) as connection:
-        query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'postgate' LIMIT 1"
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'postgate%' LIMIT 1"
         ((pid,),) = connection.execute(query).fetchall()
     os.kill(pid, signal.SIGKILL)
 
@@ -219,7 +219,7 @@ def answers_come_by_halves(stand: Proxied) -> None:
 
 def others_have_all_connections(stand: Stand) -> None:
     """Each that a session of the service's gives up is taken by somebody else at once."""
-    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'postgate'"
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'postgate%'"
     with ExitStack() as stack:
         connection = stack.enter_context(psycopg.connect(stand.conninfo, autocommit=True))
         until = time.monotonic() + FAULT_S

@@ -92,7 +92,7 @@ def test_unknown_revoked_and_expired_look_the_same(service: Service) -> None:
     expired = service.query("SELECT 1", token=tenant.token)
     service.execute("DELETE FROM postgate_tokens WHERE database_id = %s", tenant.id)
     revoked = service.query("SELECT 1", token=tenant.token)
-    assert (unknown.status, unknown.text) == (expired.status, expired.text) == (revoked.status, revoked.text)
+    assert (unknown.status, unknown.json) == (expired.status, expired.json) == (revoked.status, revoked.json)
     assert unknown.status == 401
 
 

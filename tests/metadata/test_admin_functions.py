@@ -38,7 +38,7 @@ def enter(connection: psycopg.Connection, request: pytest.FixtureRequest) -> Cal
         if version is None:
             version = version_of(connection, digest)
         cursor = psycopg.RawCursor(connection)
-        cursor.execute(WAYS[request.param], [digest, version, 1500, ""])
+        cursor.execute(WAYS[request.param], [digest, version, 1500, "", "postgate test"])
 
     return enter
 

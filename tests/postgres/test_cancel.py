@@ -14,7 +14,7 @@ from postgate.observe.events import StatementGoesOn
 from postgate.postgres import pipeline
 
 LONG = "count(*) FROM generate_series(1, 100000) AS a, generate_series(1, 100000) AS b"
-OURS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'postgate'"
+OURS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'postgate%'"
 RUNNING = """SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND state = 'active' AND query LIKE '%generate_series(1, 100000)%'
         AND pid <> pg_backend_pid()"""

@@ -27,9 +27,9 @@ def opened(service: Service, key: str = SHARED) -> Connection:
 def test_our_own_statements_are_planned_by_index(shared_service: Service) -> None:
     with opened(shared_service) as connection:
         assert settings(connection) == ["off", "off"]
-        connection.execute(b"PREPARE enter (text, text, int, text) AS " + ENTER)
+        connection.execute(b"PREPARE enter (text, text, int, text, text) AS " + ENTER)
         connection.execute("SET plan_cache_mode = force_generic_plan")
-        lines = [line for (line,) in connection.execute("EXPLAIN EXECUTE enter ('', '', 1, '')")]
+        lines = [line for (line,) in connection.execute("EXPLAIN EXECUTE enter ('', '', 1, '', '')")]
         scans = [
             line.split(" on ")[1].split()[0] for line in lines if " on postgate_" in line or " on definitions" in line
         ]

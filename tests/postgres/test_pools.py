@@ -121,7 +121,7 @@ def test_a_connection_that_breaks_while_it_is_written_to(conninfo: str) -> None:
 
 def test_ended_connections_are_not_seen(service: Service) -> None:
     end = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'postgate'"""
+        WHERE datname = current_database() AND application_name LIKE 'postgate%'"""
     service.execute("CREATE TABLE t (a int)")
     for number in range(5):
         assert service.query("INSERT INTO t VALUES ($1)", number).status == 200
@@ -131,7 +131,7 @@ def test_ended_connections_are_not_seen(service: Service) -> None:
 
 def test_connections_that_end_one_by_one_are_not_seen(conninfo: str) -> None:
     """A repeat must not meet the next connection that is about to end."""
-    ours = """SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'postgate'
+    ours = """SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'postgate%'
         ORDER BY state = 'active' AND query LIKE '%generate_series%' DESC, state_change DESC"""
     with a_service(conninfo, pool_size=8) as service, ThreadPoolExecutor(1) as threads, ExitStack() as stack:
         assert service.app is not None
@@ -362,7 +362,7 @@ def test_idle_connections_are_closed(conninfo: str, server: str) -> None:
     pools = Pools(Config(conninfo=conninfo, pool_idle_s=1, allow_dedicated_superuser=True))
     backend = Backend("far", conninfo)
     open_ones = """SELECT count(*) FROM pg_stat_activity
-        WHERE datname = %s AND application_name = 'postgate'"""
+        WHERE datname = %s AND application_name LIKE 'postgate%%'"""
     name = psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]
     with psycopg.connect(server, autocommit=True) as admin:
         with pools.connection(backend), pools.connection(pools.shared):

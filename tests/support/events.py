@@ -33,10 +33,12 @@ def answered_requests() -> Iterator[list[RequestRecord]]:
 
 
 @contextmanager
-def log_lines(level: str = "debug", as_json: bool = True, slow_ms: float = 1e9) -> Iterator[list[str]]:
+def log_lines(
+    level: str = "debug", as_json: bool = True, slow_ms: float = 1e9, statements: str = "none"
+) -> Iterator[list[str]]:
     """The lines of the log meanwhile; all of them when the body has ended, or has called `tell_now`."""
     lines: list[str] = []
-    log = Log(level, as_json, slow_ms, lambda block: lines.extend(block.decode().splitlines()))
+    log = Log(level, as_json, slow_ms, statements, lambda block: lines.extend(block.decode().splitlines()))
     events.listen(log.heard)
     requests.listen(log.answered)
     try:

@@ -36,7 +36,11 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.text)
+        """The body, of an error without the id of its request, which is the one in the header."""
+        body = json.loads(self.text)
+        if self.status != 200:
+            assert body.pop("request_id") == self.headers["X-Request-ID"]
+        return body
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ WALLS = tuple(filter(None, [os.environ.get("POSTGATE_TEST_WALL", "")])) or ("dat
 TIMEOUT_MS = 1_500
 MAX_REPEATS = 6
 # How a transaction is opened where a test changes what the function does.
-BY_FUNCTION = b"SELECT postgate_internal.enter($1, $2, $3, $4)"
+BY_FUNCTION = b"SELECT pg_catalog.set_config('application_name', $5, true), postgate_internal.enter($1, $2, $3, $4)"
 
 # How a statement begins tells who has to run it, whatever else is in it.
 DEFINITIONS = {

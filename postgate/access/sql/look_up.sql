@@ -6,7 +6,7 @@ SELECT t.id, t.token_hash, pg_catalog.array_to_string(t.allowed_operations, ',')
     t.xmin::pg_catalog.text OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) coalesce(d.xmin::pg_catalog.text, '')
         OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) coalesce(own.version::pg_catalog.text, '')
         OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) coalesce(common.version::pg_catalog.text, ''),
-    d.id, d.backend_type, d.schema_name, d.connection_string, d.max_rows,
+    d.id, d.name, d.backend_type, d.schema_name, d.connection_string, d.max_rows,
     d.statement_timeout_ms, d.lock_timeout_ms, d.work_mem_kb,
     shares.member OPERATOR(pg_catalog.->>) 'max_concurrency',
     shares.member OPERATOR(pg_catalog.->>) 'statements_per_second',

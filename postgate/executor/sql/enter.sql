@@ -23,6 +23,7 @@ SELECT CASE WHEN e.fits THEN
         pg_catalog.set_config('quote_all_identifiers', 'off', true),
         pg_catalog.set_config('xmlbinary', 'base64', true),
         pg_catalog.set_config('row_security', 'on', true),
+        pg_catalog.set_config('application_name', $5, true),
         CASE WHEN e.operations OPERATOR(pg_catalog.<@) ARRAY['SELECT']::pg_catalog.text[] THEN
             pg_catalog.set_config('transaction_read_only', 'on', true) END,
         CASE WHEN NOT e.is_admin THEN pg_catalog.set_config('lock_timeout', e.lock_timeout, true) END,

@@ -1,5 +1,6 @@
 -- What postgate_internal.enter sets, for a server that has no such function: $1 is the time for a statement and $2 for
--- a lock, in milliseconds, $3 the memory for sorting, $4 whether the transaction may only read.
+-- a lock, in milliseconds, $3 the memory for sorting, $4 whether the transaction may only read, $5 its
+-- application_name.
 SELECT
     pg_catalog.set_config('statement_timeout', $1, true),
     pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true),
@@ -20,5 +21,6 @@ SELECT
     pg_catalog.set_config('quote_all_identifiers', 'off', true),
     pg_catalog.set_config('xmlbinary', 'base64', true),
     pg_catalog.set_config('row_security', 'on', true),
+    pg_catalog.set_config('application_name', $5, true),
     pg_catalog.set_config('search_path', 'public, pg_temp', true),
     CASE WHEN $4 THEN pg_catalog.set_config('transaction_read_only', 'on', true) END
