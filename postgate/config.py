@@ -101,6 +101,9 @@ SETTINGS = (
         "whose text without constants stands in the log: none, errors, slow (and errors) or all",
     ),
     Setting("POSTGATE_SLOW_MS", "1000", "milliseconds from which a request is slow, which makes its line a warning"),
+    Setting("POSTGATE_METRICS_PORT", "", "where Prometheus finds the metrics of all workers; no listener when unset"),
+    Setting("POSTGATE_METRICS_HOST", "127.0.0.1", "address of that listener"),
+    Setting("POSTGATE_METRICS_BY_DATABASE", "false", "series for each of the 100 busiest databases too"),
     Setting("POSTGATE_SERVER_TIMING", "false", "tell clients in a header Server-Timing how long each stage has taken"),
 )
 
@@ -161,6 +164,9 @@ class Config:
     log_statements: str = "none"
     slow_ms: float = 1000.0
     server_timing: bool = False
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    metrics_by_database: bool = False
 
     @property
     def pool_share(self) -> int:
@@ -224,6 +230,9 @@ class Config:
             log_level=values.choice("POSTGATE_LOG_LEVEL", _LEVELS),
             log_format=values.choice("POSTGATE_LOG_FORMAT", _LOG_FORMATS),
             log_statements=values.choice("POSTGATE_LOG_STATEMENTS", _LOG_STATEMENTS),
+            metrics_port=values.metrics_port(),
+            metrics_host=values.text("POSTGATE_METRICS_HOST"),
+            metrics_by_database=values.switch("POSTGATE_METRICS_BY_DATABASE"),
             server_timing=values.switch("POSTGATE_SERVER_TIMING"),
             slow_ms=values.number("POSTGATE_SLOW_MS", 0, 86_400_000),
         )
@@ -320,6 +329,14 @@ class _Values:
         if text not in choices:
             raise ConfigError(f"{name} takes one of {', '.join(filter(None, choices))}, not {text!r}")
         return text
+
+    def metrics_port(self) -> int | None:
+        if not self.has("POSTGATE_METRICS_PORT"):
+            return None
+        port = self.whole("POSTGATE_METRICS_PORT", 1, 65535)
+        if port == self.whole("POSTGATE_PORT", 0, 65535):
+            raise ConfigError("POSTGATE_METRICS_PORT must be another port than POSTGATE_PORT: it tells what clients do")
+        return port
 
     def conninfo(self) -> str | None:
         if url := self._set.get("DATABASE_URL"):

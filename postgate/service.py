@@ -17,6 +17,7 @@ from postgate.errors import RateLimited, StatementRefused, Unauthorized
 from postgate.executor import Executor
 from postgate.executor.attempts import FAILURES, Attempt
 from postgate.executor.job import Request, Step
+from postgate.observe.metrics import Gauges, Key, backend_kind
 from postgate.observe.requests import RequestRecord
 from postgate.postgres.pools import Pools
 from postgate.results.rows import Rows
@@ -63,6 +64,20 @@ class Service:
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
 
+    def gauges(self) -> Gauges:
+        """What this process has at the moment."""
+        found: dict[Key, float] = {}
+        for backend, state in self.pools.states():
+            for name, value in (
+                ("postgate_pool_limit", self.config.pool_size),
+                ("postgate_pool_open", state.open),
+                ("postgate_pool_free", state.free),
+                ("postgate_pool_waiting", state.waiting),
+            ):
+                key = (name, (backend_kind(backend),))
+                found[key] = found.get(key, 0) + value
+        return found
+
     def close(self) -> None:
         """Close every connection; what is asked after this is Unavailable."""
         self.usage.close()
@@ -99,6 +114,7 @@ class Service:
             try:
                 access = self._access(caller.token_hash, attempt)
                 record.database_id, record.database_name = access.database_id, access.name
+                record.remembers_look_up = attempt.used_remembered_look_up
                 if join is not None:
                     join(access.owner)
                     join = None
@@ -112,6 +128,7 @@ class Service:
                     record.enter("verdict")
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
+                    record.remembers_verdict = all(self.validator.remembers(each.sql) for each in request.statements)
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                     record.fingerprints = [outcome.fingerprint for outcome in outcomes]
                 steps = self._judge(request, outcomes, access)

@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "app": GROUND | {"access", "api", "service", "http"},
     "embedded": {"config", "observe"},
     "metadata": GROUND | {"observe"},
-    "server": {"access", "app", "config", "conninfo", "embedded", "metadata", "observe"},
+    "server": {"access", "app", "config", "conninfo", "embedded", "metadata", "observe", "service"},
     "wsgi": {"app", "server"},
     "script": {"errors", "executor", "results", "service", "validator"},
     "cli": {"config", "conninfo", "embedded", "metadata", "operations", "results", "script", "server", "service"},

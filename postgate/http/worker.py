@@ -55,6 +55,11 @@ class Worker(Base):  # type: ignore[misc]
         )
         loop.run(self._is_wanted, self.cfg.graceful_timeout - STOP_S)
 
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return 0 if self._loop is None else self._loop.connections
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: stop when what has begun is done."""
         super().handle_exit(sig, frame)

@@ -126,6 +126,17 @@ class ConnectionLost(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionAwaited(Event):
+    """A request has waited for a connection, and has one now or has given up."""
+
+    name = "connection_awaited"
+    words = "a request waited {waited_s:.3f} s for a connection to postgate-{backend}"
+    level = logging.DEBUG
+    backend: str
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class PoolFull(Event):
     """A request has waited for a connection in vain."""
 

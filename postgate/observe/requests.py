@@ -45,6 +45,8 @@ class RequestRecord:
         rows: how many were returned or changed.
         body_bytes, answer_bytes: of the two bodies.
         reason: as the envelope has it.
+        remembers_look_up, remembers_verdict: whether these were at hand, of a batch all verdicts.
+        is_prepared: whether what opens its transaction was prepared on the connection.
     """
 
     __slots__ = (
@@ -61,10 +63,13 @@ class RequestRecord:
         "fingerprints",
         "forwarded_for",
         "id",
+        "is_prepared",
         "method",
         "operations",
         "path",
         "reason",
+        "remembers_look_up",
+        "remembers_verdict",
         "rows",
         "sqlstate",
         "statements",
@@ -103,6 +108,7 @@ class RequestRecord:
         self.body_bytes = 0
         self.answer_bytes = 0
         self.attempts = 1
+        self.remembers_look_up = self.remembers_verdict = self.is_prepared = False
         self.status = 0
         self.code = ""
         self.reason = ""

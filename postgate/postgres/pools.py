@@ -9,13 +9,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Condition, Event, Lock, Thread
+from typing import NamedTuple
 
 import psycopg
 
 from postgate.config import Config
 from postgate.conninfo import explain, is_malformed
 from postgate.errors import DatabaseNotFound, PostgateError, Unavailable
-from postgate.observe.events import ConnectionLost, ConnectionOpened, ConnectionRefused, PoolFull, happened
+from postgate.observe.events import (
+    ConnectionAwaited,
+    ConnectionLost,
+    ConnectionOpened,
+    ConnectionRefused,
+    PoolFull,
+    happened,
+)
 from postgate.postgres.connection import SHARED, Backend, Connection, SuperuserLogin, connect
 from postgate.postgres.pipeline import Command, Pipeline, Row
 from postgate.postgres.priority import give_way
@@ -30,6 +38,14 @@ _MAX_LIFETIME_S = 3600.0
 # Between two looks for idle connections.
 _SWEEP_S = 1.0
 _NO_DATABASE = re.compile(r'FATAL: +database ".*" does not exist')
+
+
+class PoolState(NamedTuple):
+    """How many connections are open and free, and how many requests wait for one."""
+
+    open: int
+    free: int
+    waiting: int
 
 
 class Pool:
@@ -48,6 +64,7 @@ class Pool:
         self._opening = 0
         # Taken for tenants' statements, by who has them or is about to open them.
         self._lent = 0
+        self._waiting = 0
         self._used_at = time.monotonic()
         self._failure: psycopg.Error | None = None
         self._failures = 0
@@ -115,6 +132,10 @@ class Pool:
             self._lent -= 1
             self._changed.notify()
 
+    def state(self) -> PoolState:
+        with self._changed:
+            return PoolState(self._open, len(self._idle), self._waiting)
+
     def close_idle(self) -> bool:
         """Close the connections that nobody has used for a while, and those whose backend has gone on and ended.
 
@@ -167,7 +188,10 @@ class Pool:
             if now >= deadline:
                 happened(PoolFull(self.backend.label, self._config.pool_timeout_s))
                 raise Unavailable("no connection to the database is free")
+            self._waiting += 1
             self._changed.wait(min(deadline - now, FAIL_FAST_S) if has_just_failed else deadline - now)
+            self._waiting -= 1
+            happened(ConnectionAwaited(self.backend.label, time.monotonic() - now))
 
     def _open_one(self) -> Connection | None:
         """A new connection; None when it failed and the caller can wait for one of those that stand."""
@@ -287,6 +311,10 @@ class Pools:
             Pipeline(connection, limit_ms, repeatable=True) as pipeline,
         ):
             return pipeline.query(command)
+
+    def states(self) -> list[tuple[str, PoolState]]:
+        """Of each backend its label and what its pool has."""
+        return [(pool.backend.label, pool.state()) for pool in list(self._pools.values())]
 
     def close(self) -> None:
         """Close every connection; whoever asks for one after this is told that the service stops."""

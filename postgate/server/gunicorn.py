@@ -22,10 +22,13 @@ from postgate.access.slots import Counts
 from postgate.app import create_app
 from postgate.config import Config, ConfigError
 from postgate.metadata import migrate, trial
+from postgate.observe import requests
 from postgate.observe.events import Announcement, FewDescriptors, happened
 from postgate.server import heap, listening, prepare, processors, signals
 from postgate.server.first_steps import first_steps
 from postgate.server.listening import CannotListen
+from postgate.server.metrics import Metrics
+from postgate.service import Service
 
 # Files that a worker has open besides its clients: connections to PostgreSQL, and what runs in them.
 OTHER_DESCRIPTORS = 1_000
@@ -35,6 +38,8 @@ def serve(config: Config) -> None:
     """Serve until interrupted; the embedded database, if it is used, is stopped after the last worker."""
     prepare.start_log(config)
     listening.require_free(config.host, config.port)
+    if config.metrics_port is not None:
+        listening.require_free(config.metrics_host, config.metrics_port, listening.METRICS)
     with embedded.database(config, creates=True, report=prepare.announce) as conninfo:
         ready = prepare.ready(config, conninfo)
         where = f"http://{listening.address(config.host, config.port)}"
@@ -82,6 +87,8 @@ def hooks() -> dict[str, Callable[[Any], None]]:
                 if isinstance(address, tuple):
                     listening.require_free(*address)
             config = Config.from_env(os.environ)
+            if config.metrics_port is not None:
+                listening.require_free(config.metrics_host, config.metrics_port, listening.METRICS)
             prepare.start_log(config)
             ready = prepare.ready(
                 config,
@@ -106,8 +113,11 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
     is_pinned = config.pin_workers and hasattr(os, "sched_setaffinity")
     # One worker has nobody to count with. During a reload the old workers still have their rows.
     shared = (Counts(2 * config.workers), Levels()) if config.workers > 1 else None
+    metrics = Metrics(config) if config.metrics_port is not None else None
 
     def pre_fork(arbiter: Any, worker: Any) -> None:
+        if metrics is not None:
+            metrics.serve()
         taken = {getattr(other, "row", None) for other in arbiter.WORKERS.values()}
         worker.row = next(row for row in itertools.count() if row not in taken)
         if is_pinned:
@@ -115,13 +125,19 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
 
     def post_fork(_arbiter: Any, worker: Any) -> None:
         signals.die_of_signals()
+        if metrics is not None:
+            metrics.leave()
         if is_pinned:
             processors.keep(worker)
 
     def post_worker_init(worker: Any) -> None:
         _settle_worker(worker)
         # With another application than ours, or a worker more than there are rows, nobody counts.
-        service = getattr(worker.wsgi, "extensions", {}).get("postgate")
+        service = _service_of(worker)
+        if service is not None and metrics is not None:
+            gauges = service.gauges
+            # The workers of gunicorn's own do not tell.
+            metrics.count(lambda: {**gauges(), ("postgate_clients", ()): getattr(worker, "clients", 0)})
         if service is None or shared is None:
             return
         counts, levels = shared
@@ -129,7 +145,23 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
             service.slots.count_with_others(counts, worker.row)
             service.rates.count_with_others(levels)
 
-    return {"pre_fork": pre_fork, "post_fork": post_fork, "post_worker_init": post_worker_init}
+    def worker_exit(_arbiter: Any, worker: Any) -> None:
+        requests.tell_now()
+        if metrics is not None:
+            metrics.end()
+
+    return {
+        "pre_fork": pre_fork,
+        "post_fork": post_fork,
+        "post_worker_init": post_worker_init,
+        "worker_exit": worker_exit,
+    }
+
+
+def _service_of(worker: Any) -> Service | None:
+    """None where the worker has another application than ours."""
+    found = getattr(getattr(worker, "wsgi", None), "extensions", {}).get("postgate")
+    return found if isinstance(found, Service) else None
 
 
 def settle_interpreter() -> None:
@@ -146,15 +178,15 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def __init__(self, config: Config, hint: str) -> None:
         self._config = config
-        self._hint = hint
+        # A reload asks for them again: its workers count together with those whose place they take.
+        self._settings = settings(config) | {"when_ready": lambda _: _when_ready(hint)}
+        if config.log_level == "info":
+            # What it has to say of its start would stand below where it listens and how to stop it.
+            self._settings["loglevel"] = "warning"
         super().__init__()
 
     def load_config(self) -> None:
-        ours = settings(self._config) | {"when_ready": lambda _: _when_ready(self._hint)}
-        if self._config.log_level == "info":
-            # What it has to say of its start would stand below where it listens and how to stop it.
-            ours["loglevel"] = "warning"
-        for name, value in ours.items():
+        for name, value in self._settings.items():
             # Older versions lack some.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import time
+from typing import NamedTuple
 
 # The workers of a master that was killed listen on until they look for it, within a second; who starts the next one is
 # a supervisor then, which may give up after a failure. A person at a terminal is told at once.
@@ -18,7 +19,18 @@ class CannotListen(Exception):
     """The address cannot be listened on; the text is one line for a person."""
 
 
-def require_free(host: str, port: int) -> None:
+class Names(NamedTuple):
+    """What an address can be changed by."""
+
+    host: str
+    port: str
+
+
+SERVICE = Names("--host or POSTGATE_HOST", "--port or POSTGATE_PORT")
+METRICS = Names("POSTGATE_METRICS_HOST", "POSTGATE_METRICS_PORT")
+
+
+def require_free(host: str, port: int, names: Names = SERVICE) -> None:
     """See that the address is free; gunicorn would try for five seconds, after the migration.
 
     Raises:
@@ -36,7 +48,7 @@ def require_free(host: str, port: int) -> None:
             if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
                 time.sleep(PAUSE_S)
                 continue
-            raise CannotListen(_reason(error, host, port)) from error
+            raise CannotListen(_reason(error, host, port, names)) from error
 
 
 def address(host: str, port: int) -> str:
@@ -51,10 +63,10 @@ def _bind(host: str, port: int) -> None:
         probe.bind((host, port))
 
 
-def _reason(error: OSError, host: str, port: int) -> str:
+def _reason(error: OSError, host: str, port: int, names: Names) -> str:
     where = address(host, port)
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is taken: something listens on {where} already; name another by --port or POSTGATE_PORT"
+        return f"port {port} is taken: something listens on {where} already; name another by {names.port}"
     if error.errno == errno.EACCES:
-        return f"port {port} is for root alone; name one from 1024 on by --port or POSTGATE_PORT"
-    return f"cannot listen on {where}: {error.strerror or error}; name another address by --host or POSTGATE_HOST"
+        return f"port {port} is for root alone; name one from 1024 on by {names.port}"
+    return f"cannot listen on {where}: {error.strerror or error}; name another address by {names.host}"

@@ -38,6 +38,9 @@ class Validator:
         """What one SQL text does, or why nobody may run it."""
         return self._outcomes.get(sql) or self._analyse(sql)
 
+    def remembers(self, sql: str) -> bool:
+        return self._outcomes.get(sql) is not None
+
     def judge(
         self, sql: str, tenant: Tenant, outcome: Facts | Refusal | None = None, follows_others: bool = False
     ) -> Facts:

@@ -45,7 +45,9 @@ def without_constants(tokens: Sequence[Token]) -> str:
     """The text with ? for each constant. Where a name in double quotes looks like a string it is one too: people mix up
     the quotes, and a value must not get into a log by that."""
     hidden = [
-        token._replace(value="?") if token.kind == "QIDENT" and not _NAME_LIKE.fullmatch(token.value) else token
+        Token("QIDENT", token.text, CONSTANT, token.start, token.end)
+        if token.kind == "QIDENT" and not _NAME_LIKE.fullmatch(token.value)
+        else token
         for token in tokens
     ]
     text = " ".join(_pieces(hidden))

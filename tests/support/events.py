@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from postgate.observe import events, requests
 from postgate.observe.events import Event
 from postgate.observe.log import Log
+from postgate.observe.metrics import Tally
 from postgate.observe.requests import RequestRecord
 
 
@@ -47,3 +48,17 @@ def log_lines(
     finally:
         events.unlisten(log.heard)
         requests.unlisten(log.answered)
+
+
+@contextmanager
+def counted(slow_s: float = 1e9, by_database: bool = False) -> Iterator[Tally]:
+    """What is counted meanwhile."""
+    tally = Tally(slow_s, by_database)
+    events.listen(tally.heard)
+    requests.listen(tally.answered)
+    try:
+        yield tally
+        requests.tell_now()
+    finally:
+        events.unlisten(tally.heard)
+        requests.unlisten(tally.answered)
