@@ -27,8 +27,7 @@ class App(Flask):
         self.terms = Terms(
             config.max_body_bytes,
             Deadlines(config.header_timeout_s, config.body_timeout_s, config.answer_timeout_s),
-            # All that is no query asks for nothing but Flask.
-            is_immediate=lambda environ: not is_query(environ),
+            is_immediate=self._is_immediate,
             slots=service.slots,
             owner=self._owner,
             most_body_bytes=config.waiting_bytes,
@@ -45,6 +44,9 @@ class App(Flask):
         self.wsgi_app = Observed(  # type: ignore[method-assign]
             QueryEndpoint(service, self.wsgi_app), config.server_timing
         )
+
+    def _is_immediate(self, environ: dict[str, Any]) -> bool:
+        return not is_query(environ) and health.is_immediate(environ, self._service)
 
     def _owner(self, environ: dict[str, Any]) -> Owner | None:
         """Whose slot a query takes, if its token has been looked up here."""

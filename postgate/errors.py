@@ -15,6 +15,7 @@ PostgateError
 ├── DatabaseError         DATABASE_ERROR 500      PostgreSQL refused or failed
 ├── InternalError         INTERNAL_ERROR 500      a fault of ours; the text tells nothing of it
 ├── Unavailable           UNAVAILABLE 503         the database cannot be reached, or is busy
+│   └── NotReady                                  what GET /health?ready answers then
 └── Timeout               TIMEOUT 504             the statement was cancelled after its time
 """
 
@@ -203,6 +204,14 @@ class Unavailable(PostgateError):
 
     def __init__(self, reason: str = "the database cannot be reached", outcome: str | None = None) -> None:
         super().__init__(f"Unavailable: {reason}", {"outcome": outcome} if outcome else None)
+
+
+class NotReady(Unavailable):
+    """No query should be sent here at the moment; the reason is a word for whoever watches the service."""
+
+    def __init__(self, words: str, reason: str) -> None:
+        super().__init__(f"not ready: {words}")
+        self.fields["reason"] = reason
 
 
 class Timeout(PostgateError):

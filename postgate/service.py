@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from postgate.access.memory import Holding, Memory
 from postgate.access.rates import Rates
+from postgate.access.readiness import Readiness
 from postgate.access.registry import Access, Registry
 from postgate.access.slots import Owner, Slots
 from postgate.access.usage import Usage
@@ -61,6 +62,7 @@ class Service:
         self.rates = Rates()
         self.memory = Memory(config.request_bytes, config.pool_timeout_s)
         self.usage = Usage(self.pools)
+        self.readiness = Readiness(self.pools, requires_walls=not config.allow_unprotected)
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
 

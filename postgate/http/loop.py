@@ -21,7 +21,7 @@ from postgate.http.connection import Connection, Stage
 from postgate.http.refusals import refusal
 from postgate.http.requests import Limits, Reader, Request
 from postgate.http.responses import CONTINUE, Response
-from postgate.http.terms import NoSlot, Terms
+from postgate.http.terms import STOPPING, NoSlot, Terms
 from postgate.http.threads import Threads
 from postgate.observe.events import NoClientAccepted, UnexpectedFailure, happened
 from postgate.observe.requests import RECORD, RequestRecord, answered
@@ -484,6 +484,8 @@ class Loop:
             if self._observer is not None:
                 self._observer.begins(request)
         request.environ["postgate.client"] = connection.socket.fileno()
+        if self._stopping:
+            request.environ[STOPPING] = True
         if self._slots is not None and connection.owner is None:
             request.environ["postgate.join"] = partial(self._join, connection)
         try:

@@ -1,13 +1,17 @@
 """What an application asks of the server that calls it, besides what PEP 3333 knows.
 
 In the environment of a request it finds `postgate.client`, the descriptor of the client's socket, which it may watch
-while it runs, and `postgate.arrived`, when the request was here whole (time.monotonic).
+while it runs, and `postgate.arrived`, when the request was here whole (time.monotonic). While the server
+stops it has STOPPING.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
+
+# In the environment of a request while the server stops.
+STOPPING = "postgate.stopping"
 
 
 class Deadlines(NamedTuple):
@@ -66,7 +70,7 @@ class Terms(NamedTuple):
 
     max_body_bytes: int | None = None
     deadlines: Deadlines = Deadlines()
-    is_immediate: Callable[[Mapping[str, Any]], bool] = _nothing
+    is_immediate: Callable[[dict[str, Any]], bool] = _nothing
     slots: Slots | None = None
     owner: Callable[[dict[str, Any]], Any] = _nobody
     most_body_bytes: int = 128 * 1024 * 1024

@@ -342,6 +342,7 @@ def test_a_gateway_that_a_superuser_has_admitted(server: str) -> None:
         migrate.admit(superuser, psycopg.conninfo.conninfo_to_dict(conninfo)["user"] or "")
         assert all(finding.holds for finding in trial.examine(conninfo))
         with walls.service_with("both", conninfo) as service:
+            assert service.request("GET", "/health?ready").json == {"status": "ready"}
             _use_every_operation(service)
 
 
