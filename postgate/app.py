@@ -15,6 +15,7 @@ from postgate.api.query import QueryEndpoint, is_query, token_hash
 from postgate.config import Config, ConfigError
 from postgate.errors import Unauthorized
 from postgate.http.terms import Deadlines, Terms
+from postgate.observe.requests import DATABASE_ID
 from postgate.service import Service
 
 
@@ -51,9 +52,12 @@ class App(Flask):
     def _owner(self, environ: dict[str, Any]) -> Owner | None:
         """Whose slot a query takes, if its token has been looked up here."""
         try:
-            return self._service.registry.owners.get(token_hash(environ))
+            owner = self._service.registry.owners.get(token_hash(environ))
         except Unauthorized:
             return None
+        if owner is not None:
+            environ[DATABASE_ID] = owner.database_id
+        return owner
 
 
 def create_app(config: Config | None = None) -> App:

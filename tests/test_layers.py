@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "executor": GROUND | {"observe", "postgres", "access", "validator", "results"},
     "service": GROUND | STAGES | {"observe", "postgres"},
     "api": GROUND | STAGES | {"service", "observe", "http"},
-    "app": GROUND | {"access", "api", "service", "http"},
+    "app": GROUND | {"access", "api", "service", "http", "observe"},
     "embedded": {"config", "observe"},
     "metadata": GROUND | {"observe"},
     "server": {"access", "app", "config", "conninfo", "embedded", "metadata", "observe", "service"},

@@ -15,7 +15,7 @@ from postgate.sql_files import read_sql
 
 # The revision of the database that this version needs: a later one serves it too, or the first process of the next
 # version would take all others of this one out of service.
-REVISION = "0014"
+REVISION = "0015"
 # For how long an answer is good, whoever asks.
 AGE_S = 1.0
 _ASK_MS = 2_000

@@ -1,4 +1,4 @@
-"""When a token was last used: written outside of the requests, at most once a minute for each token."""
+"""What is written beside the requests: when a token was last used, at most once a minute, and what databases use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from threading import Event, Lock, Thread
 
 from postgate.access.deletions import finish_deletions
+from postgate.access.meter import Meter
 from postgate.errors import PostgateError
 from postgate.observe.events import NotWritten, UnexpectedFailure, happened
 from postgate.postgres.errors import ConnectionLost, ServerError
@@ -21,7 +22,8 @@ _NOTE_USE = read_sql("access", "note_use")
 
 
 class Usage:
-    """Writes which tokens were used, in a thread of its own, which also clears away what deleted databases have left.
+    """Writes which tokens were used, in a thread of its own, which also writes what the meter has counted, and clears
+    away what deleted databases have left.
 
     Attributes:
         used: the ids of the tokens that were used since the last look at it; requests add theirs, which costs neither a
@@ -34,6 +36,7 @@ class Usage:
         self._written: dict[str, float] = {}
         self._pid = 0
         self._closed = Event()
+        self._meter = Meter(pools)
         self.used: set[str] = set()
 
     def start(self) -> None:
@@ -41,6 +44,7 @@ class Usage:
         with self._lock:
             if self._pid != os.getpid():
                 self._pid = os.getpid()
+                self._meter.start()
                 Thread(target=self._run, name="postgate-usage", daemon=True).start()
 
     def flush(self) -> bool:
@@ -64,11 +68,15 @@ class Usage:
         return True
 
     def close(self) -> None:
+        """Write what is left of the usage."""
         self._closed.set()
+        if self._pid == os.getpid():
+            self._meter.stop()
 
     def _run(self) -> None:
         while not self._closed.wait(PAUSE_S):
             try:
+                self._meter.write()
                 if self.flush():
                     finish_deletions(self._pools)
             except Exception as error:

@@ -19,7 +19,7 @@ from postgate.api import answers, body, neon
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.executor.job import Request
 from postgate.http.refusals import HEADERS
-from postgate.observe.requests import RECORD, RequestRecord
+from postgate.observe.requests import RECORD, TOKEN_PREFIX, RequestRecord
 from postgate.results.rows import LARGE, UNHELD
 from postgate.service import Caller, Service
 
@@ -27,7 +27,7 @@ from postgate.service import Caller, Service
 MAX_DISCARDED = 4
 CHUNK_BYTES = 64 * 1024
 
-_TOKEN_HASH, _TOKEN_PREFIX = "postgate.token_hash", "postgate.token_prefix"
+_KEPT_HASH = "postgate.token_hash"
 _PREFIX_LENGTH = 8
 _AUTHORIZATION = re.compile(r"(?:(?i:bearer) +)?(pg_[0-9a-f]{64})")
 
@@ -68,7 +68,7 @@ class QueryEndpoint:
 
         try:
             caller = Caller(token_hash(environ), environ.get("postgate.client"), environ.get("postgate.join"))
-            record.token_prefix = environ[_TOKEN_PREFIX]
+            record.token_prefix = environ[TOKEN_PREFIX]
             pieces, holding = self._service.run(caller, read_request, record)
             record.enter("answer")
         except Exception as error:
@@ -126,7 +126,7 @@ def token_hash(environ: dict[str, Any]) -> str:
     Raises:
         Unauthorized: there is none, or what stands for it is none.
     """
-    kept = environ.get(_TOKEN_HASH)
+    kept = environ.get(_KEPT_HASH)
     if kept is not None:
         return str(kept)
     header = environ.get("HTTP_AUTHORIZATION") or neon.token(environ)
@@ -135,8 +135,8 @@ def token_hash(environ: dict[str, Any]) -> str:
     token = _AUTHORIZATION.fullmatch(header.strip(" \t"))
     if token is None:
         raise Unauthorized()
-    environ[_TOKEN_PREFIX] = token[1][:_PREFIX_LENGTH]
-    found = environ[_TOKEN_HASH] = sha256(token[1].encode()).hexdigest()
+    environ[TOKEN_PREFIX] = token[1][:_PREFIX_LENGTH]
+    found = environ[_KEPT_HASH] = sha256(token[1].encode()).hexdigest()
     return found
 
 

@@ -16,6 +16,8 @@ from postgate.observe.events import RecordsDropped, happened
 
 # Where the record stands in the environment of a request.
 RECORD = "postgate.record"
+# Where the server may have put what it knows before the request runs: the beginning of its token, whose it is.
+TOKEN_PREFIX, DATABASE_ID = "postgate.token_prefix", "postgate.database_id"
 # What a client may call its request: it stands in a header, in log lines, and in PostgreSQL's log.
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _MADE_BYTES = 12
@@ -98,8 +100,8 @@ class RequestRecord:
         self.forwarded_for: str = forwarded_for[:_MAX_HEADER] if forwarded_for else ""
         self.traceparent: str | None = get("HTTP_TRACEPARENT")
         self.tracestate: str | None = get("HTTP_TRACESTATE")
-        self.token_prefix = ""
-        self.database_id = ""
+        self.token_prefix: str = get(TOKEN_PREFIX, "")
+        self.database_id: str = get(DATABASE_ID, "")
         self.database_name = ""
         self.operations: frozenset[str] = frozenset()
         self.fingerprints: Sequence[str] = ()

@@ -147,6 +147,9 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
 
     def worker_exit(_arbiter: Any, worker: Any) -> None:
         requests.tell_now()
+        service = _service_of(worker)
+        if service is not None:
+            service.close()
         if metrics is not None:
             metrics.end()
 

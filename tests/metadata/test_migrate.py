@@ -151,7 +151,7 @@ def test_waiting_is_reported_once_a_minute_without_the_password(monkeypatch: pyt
         if now > 130:
             raise Enough
 
-    monkeypatch.setattr("postgate.observe.log.time.monotonic", lambda: now)
+    monkeypatch.setattr("postgate.observe.events.time.monotonic", lambda: now)
     monkeypatch.setattr("postgate.metadata.migrate.time.sleep", sleep)
     with pytest.raises(Enough):
         migrate.wait_for_database("postgresql://user:refused@127.0.0.1:1/db", lambda line: told.append((now, line)))

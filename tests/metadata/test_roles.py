@@ -344,6 +344,8 @@ def test_a_gateway_that_a_superuser_has_admitted(server: str) -> None:
         with walls.service_with("both", conninfo) as service:
             assert service.request("GET", "/health?ready").json == {"status": "ready"}
             _use_every_operation(service)
+        # Written when the service stops, if not before.
+        assert service.execute("SELECT sum(requests) > 10 FROM postgate_usage") == [(True,)]
 
 
 def _use_every_operation(service: Service) -> None:

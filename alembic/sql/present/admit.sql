@@ -10,7 +10,8 @@ DECLARE
 BEGIN
     INSERT INTO postgate_internal.gateways (role) VALUES (p_gateway) ON CONFLICT DO NOTHING;
     EXECUTE format('GRANT USAGE ON SCHEMA public, information_schema, postgate_internal, postgate_helpers TO %I', p_gateway);
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.postgate_databases, public.postgate_tokens TO %I', p_gateway);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.postgate_databases, public.postgate_tokens, '
+        'public.postgate_usage TO %I', p_gateway);
     EXECUTE format('GRANT SELECT ON postgate_internal.gateways, postgate_internal.definitions, public.postgate_alembic_version TO %I', p_gateway);
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA information_schema TO %I', p_gateway);
     EXECUTE format('GRANT SELECT ON pg_class, pg_namespace, pg_proc, pg_type, pg_depend, pg_roles, pg_event_trigger, '

@@ -32,7 +32,7 @@ _SYNTAX_FUNCTIONS = frozenset(
 _SAMPLING_METHODS = frozenset({"bernoulli", "system"})
 # The types, alone or as arrays, whose values are made from names; to cast to another refused one tells nothing.
 _NAMING_TYPES = {name for name in REFUSED_TYPES if name.startswith("reg")} | {"aclitem", "cstring", "refcursor"}
-_HELPERS = frozenset({"list_tables", "describe_table", "describe_schema"})
+_HELPERS = frozenset({"list_tables", "describe_table", "describe_schema", "usage"})
 # These take a relation's name as their first argument; true where the call changes the sequence.
 _NAME_FUNCTIONS = {"nextval": True, "setval": True, "currval": False, "pg_get_serial_sequence": False}
 
