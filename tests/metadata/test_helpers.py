@@ -169,7 +169,7 @@ def test_views_on_the_helpers_live_through_the_migration(empty: str) -> None:
         for name, call in (("tables", "list_tables()"), ("columns", "describe_table('things')")):
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM postgate_helpers.{call}".encode())
         before = [connection.execute(f"SELECT * FROM {name}".encode()).fetchall() for name in ("tables", "columns")]
-        migrate.upgrade(empty)
+        migrate.upgrade(empty, "0014")
         after = [connection.execute(f"SELECT * FROM {name}".encode()).fetchall() for name in ("tables", "columns")]
         assert after == before
         migrate.downgrade(empty, "0013")
