@@ -14,7 +14,6 @@ from postgate.config import Config, ConfigError
 from postgate.conninfo import describe
 from postgate.metadata import migrate, trial
 from postgate.metadata.remedies import explain_with_remedy
-from postgate.server.listening import CannotListen
 from postgate.server.signals import end_on_signals
 
 
@@ -63,7 +62,7 @@ def one_line_errors() -> Iterator[None]:
     """End the command with one line, where what fails has one for a person."""
     try:
         yield
-    except (CannotListen, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
+    except (migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from postgate.cli.database import configured, one_line_errors
+from postgate.cli.database import configured
 from postgate.server.signals import end_on_signals
 
 
@@ -27,5 +27,4 @@ def serve(host: str | None = None, port: int | None = None, skip_migrations: boo
         skip_migrations=config.skip_migrations or skip_migrations,
     )
     end_on_signals()
-    with one_line_errors():
-        gunicorn.serve(config)
+    gunicorn.serve(config)

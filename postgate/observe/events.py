@@ -56,6 +56,12 @@ class StartWaits(Announcement):
 
 
 @dataclass(frozen=True, slots=True)
+class StartFailed(Announcement):
+    name = "start_failed"
+    level = logging.CRITICAL
+
+
+@dataclass(frozen=True, slots=True)
 class BareServer(Announcement):
     """A server that only imports the application serves it."""
 

@@ -9,8 +9,8 @@ import os
 import resource
 import select
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from postgate import embedded
 from postgate.access.rates import Levels
 from postgate.access.slots import Counts
 from postgate.app import create_app
-from postgate.config import Config, ConfigError
+from postgate.config import Config
 from postgate.metadata import migrate, trial
 from postgate.observe import requests
-from postgate.observe.events import Announcement, FewDescriptors, happened
+from postgate.observe.events import Announcement, FewDescriptors, StartFailed, happened
 from postgate.server import heap, listening, prepare, processors, signals
 from postgate.server.first_steps import first_steps
 from postgate.server.listening import CannotListen
@@ -37,14 +37,14 @@ OTHER_DESCRIPTORS = 1_000
 def serve(config: Config) -> None:
     """Serve until interrupted; the embedded database, if it is used, is stopped after the last worker."""
     prepare.start_log(config)
-    listening.require_free(config.host, config.port)
-    if config.metrics_port is not None:
-        listening.require_free(config.metrics_host, config.metrics_port, listening.METRICS)
-    with embedded.database(config, creates=True, report=prepare.announce) as conninfo:
-        ready = prepare.ready(config, conninfo)
-        where = f"http://{listening.address(config.host, config.port)}"
-        last = f"postgate listens on {where} with {_counted(config.workers)}; Ctrl-C stops it.\n"
-        _Gunicorn(ready, first_steps(ready, config) + last).run()
+    with _one_line_errors():
+        listening.require_free(config.host, config.port)
+        _require_metrics_port(config)
+        with embedded.database(config, creates=True, report=prepare.announce) as conninfo:
+            ready = prepare.ready(config, conninfo)
+            where = f"http://{listening.address(config.host, config.port)}"
+            last = f"postgate listens on {where} with {_counted(config.workers)}; Ctrl-C stops it.\n"
+            _Gunicorn(ready, first_steps(ready, config) + last).run()
 
 
 def _counted(workers: int) -> str:
@@ -79,24 +79,21 @@ def hooks() -> dict[str, Callable[[Any], None]]:
 
     def on_starting(arbiter: Any) -> None:
         signals.end_on_signals()
+        config = prepare.configured()
+        prepare.start_log(config)
         # Not every way out of gunicorn calls on_exit.
         atexit.register(running.close)
-        try:
+        with _one_line_errors():
             for address in arbiter.cfg.address:
                 # The others are files and descriptors.
                 if isinstance(address, tuple):
                     listening.require_free(*address)
-            config = Config.from_env(os.environ)
-            if config.metrics_port is not None:
-                listening.require_free(config.metrics_host, config.metrics_port, listening.METRICS)
-            prepare.start_log(config)
+            _require_metrics_port(config)
             ready = prepare.ready(
                 config,
                 running.enter_context(embedded.database(config, creates=True, report=prepare.announce)),
             )
             lines.append(first_steps(ready, config))
-        except (ConfigError, CannotListen, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
-            raise SystemExit(f"Error: {error}") from None
         os.environ |= {"DATABASE_URL": ready.conninfo or "", "POSTGATE_SKIP_MIGRATIONS": "true"}
 
     def when_ready(_arbiter: object) -> None:
@@ -106,6 +103,21 @@ def hooks() -> dict[str, Callable[[Any], None]]:
         running.close()
 
     return {"on_starting": on_starting, "when_ready": when_ready, "on_exit": on_exit}
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """End the process with one line, where what fails has one for a person."""
+    try:
+        yield
+    except (CannotListen, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
+        happened(StartFailed(f"Error: {error}"))
+        raise SystemExit(1) from None
+
+
+def _require_metrics_port(config: Config) -> None:
+    if config.metrics_port is not None:
+        listening.require_free(config.metrics_host, config.metrics_port, listening.METRICS)
 
 
 def _at_forks(config: Config) -> dict[str, Callable[..., None]]:

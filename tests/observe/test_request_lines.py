@@ -2,15 +2,22 @@
 
 import json
 import re
+import signal
+import socket
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from support.events import answered_requests, log_lines
 from support.loops import connect, to_the_end
+from support.processes import execute, running
 from support.service import Service, Tenant, a_service, until_somebody_waits
 
 from postgate.executor.prologue import application_name
@@ -243,3 +250,31 @@ def test_a_batch_has_a_fingerprint_for_each_statement(shared_service: Service, t
     assert len(told[0]["fingerprint"].split(",")) == 2
     assert told[0]["statements"] == 4
     assert told[0]["statement"].count("insert into t values (?)") == 3
+
+
+def test_a_service_says_nothing_but_json_where_nobody_sits(conninfo: str, tmp_path: Path) -> None:
+    """From the first step of the start to the end, gunicorn's own lines, and a reload and a killed worker between."""
+    command = [sys.executable, "-m", "postgate", "serve"]
+    with running(command, tmp_path, DATABASE_URL=conninfo, POSTGATE_LOG_FORMAT="", POSTGATE_WORKERS="2") as process:
+        process.healthy()
+        there = Service(process.port, conninfo)
+        for number in range(20):
+            there.query(f"SELECT {number} AS a")
+        process.process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        psutil.Process(process.process.pid).children()[0].kill()
+        process.healthy()
+        assert process.stop() == 0
+    told = [json.loads(line) for line in process.said.splitlines()]
+    assert {"time", "level", "event", "message"} <= set.intersection(*map(set, told))
+    assert {line["event"] for line in told} >= {"announcement", "request", "log"}
+    assert sum(line.get("path") == "/query" for line in told) == 20
+
+
+def test_the_reason_why_it_does_not_start_is_json_too(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = {"POSTGATE_PORT": str(taken.getsockname()[1]), "POSTGATE_LOG_FORMAT": "json"}
+        done = execute([sys.executable, "-m", "postgate", "serve"], tmp_path, **settings)
+    line = json.loads(done.stderr)
+    assert (done.returncode, line["event"], line["level"]) == (1, "start_failed", "critical")
+    assert "is taken" in line["message"]

@@ -25,6 +25,7 @@ def heard_events() -> Iterator[list[Event]]:
 def answered_requests() -> Iterator[list[RequestRecord]]:
     """The requests that are answered meanwhile; all of them when the body has ended, or has called `tell_now`."""
     records: list[RequestRecord] = []
+    requests.tell_now()
     requests.listen(records.extend)
     try:
         yield records
@@ -40,6 +41,7 @@ def log_lines(
     """The lines of the log meanwhile; all of them when the body has ended, or has called `tell_now`."""
     lines: list[str] = []
     log = Log(level, as_json, slow_ms, statements, lambda block: lines.extend(block.decode().splitlines()))
+    requests.tell_now()
     events.listen(log.heard)
     requests.listen(log.answered)
     try:
@@ -54,6 +56,7 @@ def log_lines(
 def counted(slow_s: float = 1e9, by_database: bool = False) -> Iterator[Tally]:
     """What is counted meanwhile."""
     tally = Tally(slow_s, by_database)
+    requests.tell_now()
     events.listen(tally.heard)
     requests.listen(tally.answered)
     try:

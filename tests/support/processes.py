@@ -13,13 +13,15 @@ from pathlib import Path
 
 START_S = 30.0
 # gunicorn waits for the time of a statement, and some, for a worker whose start crosses with the signal to stop.
-DEFAULTS = {"POSTGATE_STATEMENT_TIMEOUT": "10", "POSTGATE_LOG_FORMAT": "text"}
+DEFAULTS = {"POSTGATE_STATEMENT_TIMEOUT": "10"}
+# What is said is read by the tests as a person does.
+LINES = {"POSTGATE_LOG_FORMAT": "text"}
 
 
 def environment(**settings: str) -> dict[str, str]:
     """Ours without any setting of postgate's, and then these."""
     ours = re.compile("POSTGATE_|POSTGRES_|DATABASE_URL|MAX_BODY|FLASK_")
-    return {key: value for key, value in os.environ.items() if not ours.match(key)} | settings
+    return {key: value for key, value in os.environ.items() if not ours.match(key)} | LINES | settings
 
 
 def execute(
