@@ -47,6 +47,8 @@ ONLY = {
     "gunicorn": {"server", "http"},
     "click": {"cli", "metadata"},
     "logging": {"observe"},
+    "prometheus_client": {"observe", "server"},
+    "opentelemetry": {"observe"},
 }
 
 

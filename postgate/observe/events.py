@@ -227,6 +227,14 @@ class FewDescriptors(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TracesOff(Event):
+    name = "traces_off"
+    words = "the OTEL_ variables ask for traces, but there are none: {reason}"
+    level = logging.WARNING
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsDropped(Event):
     """Whoever reads the log is slower than requests come."""
 

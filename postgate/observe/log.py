@@ -19,16 +19,15 @@ import orjson
 from postgate.observe import events, requests
 from postgate.observe.events import Announcement, Event, UnexpectedFailure, happened
 from postgate.observe.requests import RequestRecord
+from postgate.observe.traces import trace_id
 
 # A write of no more than this to a pipe is never mixed with another process' (POSIX, write).
 _BLOCK_BYTES = 4096
-# Of a batch.
-_MOST_FINGERPRINTS = 20
 # Fields that a line of text has elsewhere.
 _IN_SUMMARY = frozenset({"method", "path", "status", "code", "ms"})
 _BELOW = frozenset({"frames"})
 # Loggers of others whose lines are ours too.
-_FOREIGN = ("gunicorn.error", "py.warnings")
+_FOREIGN = ("gunicorn.error", "opentelemetry", "py.warnings")
 
 
 class Log:
@@ -150,6 +149,7 @@ def request_fields(record: RequestRecord) -> dict[str, object]:
     """What a line says of a request."""
     fields: dict[str, object] = {
         "request_id": record.id,
+        "trace_id": trace_id(record),
         "client": record.client,
         "forwarded_for": record.forwarded_for,
         "method": record.method,
@@ -164,7 +164,7 @@ def request_fields(record: RequestRecord) -> dict[str, object]:
         "database": record.database_name,
         "token": record.token_prefix,
         "operations": ",".join(sorted(record.operations)),
-        "fingerprint": ",".join(list(dict.fromkeys(record.fingerprints))[:_MOST_FINGERPRINTS]),
+        "fingerprint": ",".join(record.shown_fingerprints()),
         "statements": len(record.fingerprints) if len(record.fingerprints) > 1 else "",
         "rows": record.rows if record.database_id else "",
         "attempts": record.attempts if record.attempts > 1 else "",

@@ -28,6 +28,7 @@ _MAX_WAITING = 20_000
 # Characters of a path and of a header of the client that are kept.
 _MAX_PATH = 500
 _MAX_HEADER = 200
+_MOST_FINGERPRINTS = 20
 _WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
@@ -90,8 +91,10 @@ class RequestRecord:
         get = environ.get
         given = get("HTTP_X_REQUEST_ID")
         self.id: str = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(_MADE_BYTES).hex()
-        self.began = time()
-        self.entered: list[tuple[str, float]] = [("queue", get("postgate.arrived") or monotonic())]
+        now = monotonic()
+        arrived = get("postgate.arrived") or now
+        self.began = time() - (now - arrived)
+        self.entered: list[tuple[str, float]] = [("queue", arrived)]
         self.ended = 0.0
         self.method: str = get("REQUEST_METHOD", "")
         self.path: str = get("PATH_INFO", "")[:_MAX_PATH]
@@ -152,6 +155,10 @@ class RequestRecord:
             taken[stage] = taken.get(stage, 0.0) + when - since
             stage, since = following, when
         return taken
+
+    def shown_fingerprints(self) -> list[str]:
+        """Each once, and of a long batch the first ones."""
+        return list(dict.fromkeys(self.fingerprints))[:_MOST_FINGERPRINTS]
 
     def severity(self, slow_s: float) -> int:
         """How much it matters, as the logging module has it."""

@@ -22,7 +22,7 @@ from postgate.access.slots import Counts
 from postgate.app import create_app
 from postgate.config import Config
 from postgate.metadata import migrate, trial
-from postgate.observe import requests
+from postgate.observe import requests, traces
 from postgate.observe.events import Announcement, FewDescriptors, StartFailed, happened
 from postgate.server import heap, listening, prepare, processors, signals
 from postgate.server.first_steps import first_steps
@@ -144,6 +144,7 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
 
     def post_worker_init(worker: Any) -> None:
         _settle_worker(worker)
+        traces.start()
         # With another application than ours, or a worker more than there are rows, nobody counts.
         service = _service_of(worker)
         if service is not None and metrics is not None:
@@ -162,6 +163,7 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
         service = _service_of(worker)
         if service is not None:
             service.close()
+        traces.end()
         if metrics is not None:
             metrics.end()
 

@@ -15,6 +15,7 @@ from postgate import embedded
 from postgate.config import Config, ConfigError
 from postgate.conninfo import describe
 from postgate.metadata import migrate, trial
+from postgate.observe import traces
 from postgate.observe.events import Announcement, BareServer, MigrationStep, StartWaits, happened, sparing
 from postgate.observe.log import configure_logging
 
@@ -78,6 +79,8 @@ def in_background(config: Config) -> Config:
     Until the migration is done the application answers 503.
     """
     start_log(config)
+    traces.start()
+    atexit.register(traces.end)
     if config.conninfo is None:
         running = ExitStack()
         atexit.register(running.close)
