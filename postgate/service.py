@@ -116,7 +116,7 @@ class Service:
             try:
                 access = self._access(caller.token_hash, attempt)
                 record.database_id, record.database_name = access.database_id, access.name
-                record.remembers_look_up = attempt.used_remembered_look_up
+                record.look_up = "remembered" if attempt.used_remembered_look_up else "asked"
                 if join is not None:
                     join(access.owner)
                     join = None
@@ -130,7 +130,8 @@ class Service:
                     record.enter("verdict")
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
-                    record.remembers_verdict = all(self.validator.remembers(each.sql) for each in request.statements)
+                    is_known = all(self.validator.remembers(statement.sql) for statement in request.statements)
+                    record.verdict = "remembered" if is_known else "made"
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                     record.fingerprints = [outcome.fingerprint for outcome in outcomes]
                 steps = self._judge(request, outcomes, access)

@@ -8,10 +8,22 @@ import pytest
 from support import walls
 from support.databases import a_database
 from support.paths import a_directory, open_checkout
+from support.secrets import looked_for
 from support.service import Service, a_service
 
 from postgate import embedded
 from postgate.metadata import migrate
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _looked_for_secrets() -> Iterator[None]:
+    with looked_for():
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is said is looked at when all is said."""
+    items.sort(key=lambda item: item.path.name == "test_secrets.py")
 
 
 @pytest.fixture(scope="session", autouse=True)

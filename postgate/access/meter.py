@@ -17,6 +17,7 @@ from postgate.sql_files import read_sql
 
 PAUSE_S = 5.0
 _ADD_MS = 10_000
+_DAY_S = 86_400
 _ADD = read_sql("access", "add_usage")
 # Databases in one statement.
 _TOGETHER = 1_000
@@ -46,14 +47,21 @@ class Meter:
 
     def answered(self, records: Sequence[RequestRecord]) -> None:
         """A listener for requests."""
+        by_day: dict[tuple[str, int], list[RequestRecord]] = {}
+        for record in records:
+            if record.database_id:
+                by_day.setdefault((record.database_id, int(record.began) // _DAY_S), []).append(record)
         with self._lock:
-            for record in records:
-                if record.database_id:
-                    day = time.strftime("%Y-%m-%d", time.gmtime(record.began))
-                    size = record.body_bytes + record.answer_bytes
-                    milliseconds = record.stages().get("statement", 0.0) * 1000
-                    refused = int(record.outcome == "refused")
-                    self._add((record.database_id, day), (1, refused, record.rows, size, milliseconds))
+            for (database_id, number), same in by_day.items():
+                day = time.strftime("%Y-%m-%d", time.gmtime(number * _DAY_S))
+                amounts = (
+                    len(same),
+                    sum(record.outcome == "refused" for record in same),
+                    sum(record.rows for record in same),
+                    sum(record.body_bytes + record.answer_bytes for record in same),
+                    sum(record.stages().get("statement", 0.0) for record in same) * 1000,
+                )
+                self._add((database_id, day), amounts)
 
     def write(self, pause_s: float = PAUSE_S) -> None:
         """Add to the table what was counted, unless that was done less than a pause ago."""

@@ -98,7 +98,7 @@ class Executor:
         record.enter("connection")
         with self._pools.connection(job.backend) as connection:
             record.enter("statement")
-            record.is_prepared = job.prologue.command.sql in (connection.prepared or ())
+            record.prologue = "prepared" if job.prologue.command.sql in (connection.prepared or ()) else "sent"
             try:
                 limits = ResultLimits(access.max_rows, self._max_bytes, hold)
                 results = self._converse(connection, job, commands, attempt, limits)

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from time import gmtime, strftime, time
 
 import orjson
@@ -146,49 +147,58 @@ def _thread_failed(failure: threading.ExceptHookArgs) -> None:
 
 
 def request_fields(record: RequestRecord) -> dict[str, object]:
-    """What a line says of a request."""
+    """What a line says of a request; what there is nothing to say of is left out."""
+    path = record.path
+    if not path.isascii():
+        # PEP 3333 has the bytes of it as characters.
+        path = path.encode("latin-1", "replace").decode("utf-8", "replace")
     fields: dict[str, object] = {
         "request_id": record.id,
-        "trace_id": trace_id(record),
         "client": record.client,
-        "forwarded_for": record.forwarded_for,
-        "method": record.method,
-        # PEP 3333 has the bytes of it as characters.
-        "path": record.path.encode("latin-1", "replace").decode("utf-8", "replace"),
         "status": record.status,
         "outcome": record.outcome,
-        "code": record.code,
-        "reason": record.reason,
-        "sqlstate": record.sqlstate,
-        "database_id": record.database_id,
-        "database": record.database_name,
-        "token": record.token_prefix,
-        "operations": ",".join(sorted(record.operations)),
-        "fingerprint": ",".join(record.shown_fingerprints()),
-        "statements": len(record.fingerprints) if len(record.fingerprints) > 1 else "",
-        "rows": record.rows if record.database_id else "",
-        "attempts": record.attempts if record.attempts > 1 else "",
-        "body_bytes": record.body_bytes,
-        "bytes": record.answer_bytes,
-        "ms": round(record.seconds * 1000, 3),
-        "stages_ms": {stage: round(seconds * 1000, 3) for stage, seconds in record.stages().items()},
     }
-    return {name: value for name, value in fields.items() if value != ""}
+    if record.method:
+        fields["method"], fields["path"] = record.method, path
+    if record.traceparent:
+        fields["trace_id"] = trace_id(record)
+    if record.forwarded_for:
+        fields["forwarded_for"] = record.forwarded_for
+    if record.code:
+        fields |= {"code": record.code, "reason": record.reason, "sqlstate": record.sqlstate}
+    if record.token_prefix:
+        fields["token"] = record.token_prefix
+    if record.database_id:
+        fields["database_id"] = record.database_id
+        fields["database"] = record.database_name
+        fields["operations"] = _joined(record.operations)
+    if record.fingerprints:
+        fields["fingerprint"] = ",".join(record.shown_fingerprints())
+        if len(record.fingerprints) > 1:
+            fields["statements"] = len(record.fingerprints)
+        fields["rows"] = record.rows
+    if record.attempts > 1:
+        fields["attempts"] = record.attempts
+    fields["body_bytes"] = record.body_bytes
+    fields["bytes"] = record.answer_bytes
+    fields["ms"] = int(record.seconds * 1e6) / 1e3
+    fields["stages_ms"] = {stage: int(seconds * 1e6) / 1e3 for stage, seconds in record.stages().items()}
+    return fields
+
+
+@lru_cache
+def _joined(operations: frozenset[str]) -> str:
+    return ",".join(sorted(operations))
 
 
 def _summary(record: RequestRecord) -> str:
     what = f"{record.method} {record.path[:100]}" if record.method else "no request"
-    return f"{record.status} {what} in {record.seconds * 1000:.1f} ms" + (f": {record.code}" if record.code else "")
+    told = f"{record.status} {what} in {record.seconds * 1000:.1f} ms"
+    return f"{told}: {record.code}" if record.code else told
 
 
 def _json(at: float, level: int, event: str, message: str, fields: Mapping[str, object]) -> bytes:
-    line = {
-        "time": _when(at),
-        "level": logging.getLevelName(level).lower(),
-        "event": event,
-        "message": message,
-        **fields,
-    }
+    line = {"time": _when(at), "level": _level(level), "event": event, "message": message, **fields}
     written = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
     # There are line breaks beyond ASCII too, and terminals act on some characters.
     return written if written.isascii() else json.dumps(line).encode() + b"\n"
@@ -215,7 +225,18 @@ def _printable(text: str) -> str:
 
 def _when(at: float) -> str:
     """RFC 3339, in UTC."""
-    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(at)) + f".{int(at * 1000) % 1000:03d}Z"
+    second = int(at)
+    return f"{_second(second)}.{int((at - second) * 1000):03d}Z"
+
+
+@lru_cache
+def _level(level: int) -> str:
+    return str(logging.getLevelName(level)).lower()
+
+
+@lru_cache
+def _second(at: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(at))
 
 
 def _to_stderr(block: bytes) -> None:

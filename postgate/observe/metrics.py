@@ -12,7 +12,8 @@ import platform
 import socket
 import threading
 import time
-from bisect import bisect_left
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -104,7 +105,8 @@ _LIMITS = {
     "RATE_LIMITED": "rate",
     "TIMEOUT": "time",
 }
-_ENDPOINTS = {"/query": "query", "/health": "health"}
+_QUERY = "/query"
+_ENDPOINTS = {_QUERY: "query", "/health": "health"}
 
 Key = tuple[str, tuple[str, ...]]
 _FROM_THE_BEGINNING: Mapping[tuple[str, ...], dict[tuple[str, ...], float]] = {
@@ -143,8 +145,19 @@ class Tally:
     def answered(self, records: Sequence[RequestRecord]) -> None:
         """A listener for requests."""
         with self._lock:
-            for record in records:
-                self._count(record)
+            # Most requests of a moment are of a few kinds.
+            kinds = Counter((record.path, record.code, record.reason, record.outcome) for record in records)
+            for (path, code, reason, outcome), count in kinds.items():
+                self.add("postgate_requests", _ENDPOINTS.get(path, "other"), code or "OK", count=count)
+                if outcome == "refused":
+                    self.add("postgate_refused", reason or code.lower(), count=count)
+                if limit := _LIMITS.get(code) or ("statement" if reason == "limit" else ""):
+                    self.add("postgate_limits", limit, count=count)
+            queries = [record for record in records if record.path == _QUERY]
+            if queries:
+                self._add_queries(queries)
+            if self._by_database:
+                self._add_databases(queries)
 
     def take(self) -> tuple[dict[Key, float], dict[Key, list[float]]]:
         """What was counted since the last time."""
@@ -179,48 +192,56 @@ class Tally:
                 if name not in _OF_DATABASES or labels in busiest
             }
 
-    def _count(self, record: RequestRecord) -> None:
+    def _add_queries(self, queries: Sequence[RequestRecord]) -> None:
         add = self.add
-        endpoint = _ENDPOINTS.get(record.path, "other")
-        code = record.code
-        add("postgate_requests", endpoint, code or "OK")
-        if code:
-            if record.outcome == "refused":
-                add("postgate_refused", record.reason or code.lower())
-            if limit := _LIMITS.get(code) or ("statement" if record.reason == "limit" else ""):
-                add("postgate_limits", limit)
-        if endpoint != "query":
-            return
-        seconds = record.seconds
-        if seconds >= self._slow_s:
-            add("postgate_slow_requests")
-        self._observe(("postgate_request_seconds", ()), seconds)
-        stages = record.stages()
-        for stage, taken in stages.items():
-            self._observe(("postgate_stage_seconds", (stage,)), taken)
-        add("postgate_rows", count=record.rows)
-        add("postgate_request_bytes", count=record.body_bytes)
-        add("postgate_response_bytes", count=record.answer_bytes)
-        add("postgate_attempts", count=record.attempts)
-        if record.database_id:
-            add("postgate_look_ups", "remembered" if record.remembers_look_up else "asked")
-        if record.fingerprints:
-            add("postgate_verdicts", "remembered" if record.remembers_verdict else "made")
-        if "statement" in stages:
-            add("postgate_prologues", "prepared" if record.is_prepared else "sent")
-        if self._by_database and record.database_id:
-            database = record.database_id
-            add(_BY_REQUESTS, database)
-            add("postgate_database_rows", database, count=record.rows)
-            add("postgate_database_bytes", database, count=record.body_bytes + record.answer_bytes)
-            add("postgate_database_seconds", database, count=stages.get("statement", 0.0))
+        add("postgate_slow_requests", count=sum(query.seconds >= self._slow_s for query in queries))
+        add("postgate_rows", count=sum(query.rows for query in queries))
+        add("postgate_request_bytes", count=sum(query.body_bytes for query in queries))
+        add("postgate_response_bytes", count=sum(query.answer_bytes for query in queries))
+        add("postgate_attempts", count=sum(query.attempts for query in queries))
+        for (look_up, verdict, prologue), count in Counter(
+            (query.look_up, query.verdict, query.prologue) for query in queries
+        ).items():
+            for name, result in (
+                ("postgate_look_ups", look_up),
+                ("postgate_verdicts", verdict),
+                ("postgate_prologues", prologue),
+            ):
+                if result:
+                    add(name, result, count=count)
+        self._observe(("postgate_request_seconds", ()), [query.seconds for query in queries])
+        times: dict[str, list[float]] = {}
+        for query in queries:
+            for stage, taken in query.stages().items():
+                if stage in times:
+                    times[stage].append(taken)
+                else:
+                    times[stage] = [taken]
+        for stage, all_taken in times.items():
+            self._observe(("postgate_stage_seconds", (stage,)), all_taken)
 
-    def _observe(self, key: Key, seconds: float) -> None:
+    def _add_databases(self, queries: Sequence[RequestRecord]) -> None:
+        for query in queries:
+            if database := query.database_id:
+                self.add(_BY_REQUESTS, database)
+                self.add("postgate_database_rows", database, count=query.rows)
+                self.add("postgate_database_bytes", database, count=query.body_bytes + query.answer_bytes)
+                self.add("postgate_database_seconds", database, count=query.stages().get("statement", 0.0))
+
+    def _observe(self, key: Key, seconds: Sequence[float]) -> None:
         counts = self.histograms.get(key)
         if counts is None:
             counts = self.histograms[key] = [0.0] * (len(BUCKETS) + 2)
-        counts[bisect_left(BUCKETS, seconds)] += 1
-        counts[-1] += seconds
+        # Sorted, those of one bucket stand together.
+        in_order, before = sorted(seconds), 0
+        for bucket, bound in enumerate(BUCKETS):
+            if before == len(in_order):
+                break
+            position = bisect_right(in_order, bound, before)
+            counts[bucket] += position - before
+            before = position
+        counts[len(BUCKETS)] += len(in_order) - before
+        counts[-1] += sum(in_order)
 
 
 Counted = Iterable[tuple[str, tuple[str, ...], float]]

@@ -48,39 +48,34 @@ class RequestRecord:
         rows: how many were returned or changed.
         body_bytes, answer_bytes: of the two bodies.
         reason: as the envelope has it.
-        remembers_look_up, remembers_verdict: whether these were at hand, of a batch all verdicts.
-        is_prepared: whether what opens its transaction was prepared on the connection.
+        look_up: "remembered" or "asked"; "" where it did not come to that, as in the next two.
+        verdict: "remembered" or "made", of a batch if one was.
+        prologue: "prepared" on the connection, or "sent".
     """
 
-    __slots__ = (
-        "answer_bytes",
-        "attempts",
-        "began",
-        "body_bytes",
-        "client",
-        "code",
-        "database_id",
-        "database_name",
-        "ended",
-        "entered",
-        "fingerprints",
-        "forwarded_for",
-        "id",
-        "is_prepared",
-        "method",
-        "operations",
-        "path",
-        "reason",
-        "remembers_look_up",
-        "remembers_verdict",
-        "rows",
-        "sqlstate",
-        "statements",
-        "status",
-        "token_prefix",
-        "traceparent",
-        "tracestate",
-    )
+    # What most requests never change is set for those that do.
+    ended = 0.0
+    forwarded_for = ""
+    traceparent: str | None = None
+    tracestate: str | None = None
+    token_prefix = ""
+    database_id = ""
+    database_name = ""
+    operations: frozenset[str] = frozenset()
+    fingerprints: Sequence[str] = ()
+    statements: Callable[[], list[str]] | None = None
+    rows = 0
+    body_bytes = 0
+    answer_bytes = 0
+    attempts = 1
+    look_up = ""
+    verdict = ""
+    prologue = ""
+    status = 0
+    code = ""
+    reason = ""
+    sqlstate = ""
+    _stages: dict[str, float] | None = None
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         """
@@ -95,29 +90,15 @@ class RequestRecord:
         arrived = get("postgate.arrived") or now
         self.began = time() - (now - arrived)
         self.entered: list[tuple[str, float]] = [("queue", arrived)]
-        self.ended = 0.0
         self.method: str = get("REQUEST_METHOD", "")
         self.path: str = get("PATH_INFO", "")[:_MAX_PATH]
         self.client: str = get("REMOTE_ADDR", "")
-        forwarded_for = get("HTTP_X_FORWARDED_FOR")
-        self.forwarded_for: str = forwarded_for[:_MAX_HEADER] if forwarded_for else ""
-        self.traceparent: str | None = get("HTTP_TRACEPARENT")
-        self.tracestate: str | None = get("HTTP_TRACESTATE")
-        self.token_prefix: str = get(TOKEN_PREFIX, "")
-        self.database_id: str = get(DATABASE_ID, "")
-        self.database_name = ""
-        self.operations: frozenset[str] = frozenset()
-        self.fingerprints: Sequence[str] = ()
-        self.statements: Callable[[], list[str]] | None = None
-        self.rows = 0
-        self.body_bytes = 0
-        self.answer_bytes = 0
-        self.attempts = 1
-        self.remembers_look_up = self.remembers_verdict = self.is_prepared = False
-        self.status = 0
-        self.code = ""
-        self.reason = ""
-        self.sqlstate = ""
+        if "HTTP_X_FORWARDED_FOR" in environ:
+            self.forwarded_for = environ["HTTP_X_FORWARDED_FOR"][:_MAX_HEADER]
+        if "HTTP_TRACEPARENT" in environ:
+            self.traceparent, self.tracestate = environ["HTTP_TRACEPARENT"], get("HTTP_TRACESTATE")
+        if DATABASE_ID in environ:
+            self.token_prefix, self.database_id = environ[TOKEN_PREFIX], environ[DATABASE_ID]
 
     def enter(self, stage: str) -> None:
         """The stage before has ended, however, and this one begins."""
@@ -126,6 +107,7 @@ class RequestRecord:
     def end(self) -> None:
         """The answer is made."""
         self.ended = monotonic()
+        self._stages = None
 
     def refused(self, status: int, code: str, reason: str, fields: Mapping[str, object]) -> None:
         """It is answered by an error, whose envelope has these fields."""
@@ -148,16 +130,21 @@ class RequestRecord:
         return self.ended - self.entered[0][1]
 
     def stages(self) -> dict[str, float]:
-        """Seconds of each stage, in the order in which they were first passed."""
+        """Seconds of each stage of an answered request, in the order in which they were first entered."""
+        if self._stages is not None:
+            return self._stages
         taken: dict[str, float] = {}
         stage, since = self.entered[0]
         for following, when in (*self.entered[1:], ("", self.ended)):
             taken[stage] = taken.get(stage, 0.0) + when - since
             stage, since = following, when
+        self._stages = taken
         return taken
 
     def shown_fingerprints(self) -> list[str]:
         """Each once, and of a long batch the first ones."""
+        if len(self.fingerprints) < 2:
+            return list(self.fingerprints)
         return list(dict.fromkeys(self.fingerprints))[:_MOST_FINGERPRINTS]
 
     def severity(self, slow_s: float) -> int:

@@ -16,7 +16,7 @@ from support.service import Service, Tenant, a_service
 from postgate.access.meter import Meter
 from postgate.config import Config
 from postgate.errors import Unavailable
-from postgate.observe.requests import RequestRecord
+from postgate.observe.requests import DATABASE_ID, TOKEN_PREFIX, RequestRecord
 from postgate.postgres.errors import ConnectionLost
 from postgate.postgres.pools import Pools
 
@@ -107,7 +107,7 @@ def test_no_request_is_lost_when_workers_stop(service: Service, tmp_path: Path, 
 
 
 def record(database_id: str) -> RequestRecord:
-    made = RequestRecord({"postgate.database_id": database_id})
+    made = RequestRecord({DATABASE_ID: database_id, TOKEN_PREFIX: "pg_12345"})
     made.end()
     return made
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from support.secrets import SECRETS
+
 START_S = 30.0
 # gunicorn waits for the time of a statement, and some, for a worker whose start crosses with the signal to stop.
 DEFAULTS = {"POSTGATE_STATEMENT_TIMEOUT": "10"}
@@ -98,6 +100,7 @@ class Process:
 
     def close(self) -> None:
         self._reader.join(5)
+        SECRETS.look(self.said)
         assert self.process.stdout is not None
         self.process.stdout.close()
 

