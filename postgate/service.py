@@ -130,14 +130,14 @@ class Service:
                     record.enter("verdict")
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
-                    is_known = all(self.validator.remembers(statement.sql) for statement in request.statements)
+                    is_known = all([self.validator.remembers(statement.sql) for statement in request.statements])
                     record.verdict = "remembered" if is_known else "made"
                     outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                     record.fingerprints = [outcome.fingerprint for outcome in outcomes]
                 steps = self._judge(request, outcomes, access)
-                record.operations = frozenset().union(*(step.facts.operations for step in steps))
+                record.operations = frozenset().union(*[step.facts.operations for step in steps])
                 results = self.executor.run(access, request, steps, attempt, caller.client, holding.require, record)
-                record.rows = sum(rows.count for rows in results)
+                record.rows = sum([rows.count for rows in results])
                 pieces = _joined(results) if request.is_batch else results[0].chunks
                 if access.limits.has_rates:
                     self.rates.note(access, volume=sum(map(len, pieces)))

@@ -59,7 +59,7 @@ class Meter:
                     sum(record.outcome == "refused" for record in same),
                     sum(record.rows for record in same),
                     sum(record.body_bytes + record.answer_bytes for record in same),
-                    sum(record.stages().get("statement", 0.0) for record in same) * 1000,
+                    sum(record.stages_ms().get("statement", 0.0) for record in same),
                 )
                 self._add((database_id, day), amounts)
 

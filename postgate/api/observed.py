@@ -28,7 +28,9 @@ class Observed:
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
             record.status = int(status[:3])
-            record.answer_bytes = next((int(value) for name, value in headers if name == "Content-Length"), 0)
+            for name, value in headers:
+                if name == "Content-Length":
+                    record.answer_bytes = int(value)
             headers.append(("X-Request-ID", record.id))
             if self._tells_timing:
                 record.end()
@@ -50,5 +52,5 @@ class Observed:
 
 def _timing(record: RequestRecord) -> str:
     """The stages as the header has them (W3C, "Server Timing"), in milliseconds."""
-    taken = [*record.stages().items(), ("total", record.seconds)]
-    return ", ".join(f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in taken)
+    taken = [*record.stages_ms().items(), ("total", record.seconds * 1000)]
+    return ", ".join(f"{stage};dur={milliseconds:.3f}" for stage, milliseconds in taken)

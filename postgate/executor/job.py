@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from postgate.postgres.pipeline import Command
 
@@ -94,8 +94,7 @@ class Step:
     follows_definition: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prologue:
+class Prologue(NamedTuple):
     """The first command of a transaction, and the time that it leaves to what follows.
 
     Attributes:

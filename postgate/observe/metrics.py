@@ -25,6 +25,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
+    SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
 
@@ -47,7 +48,7 @@ _MESSAGE_BYTES = 1024 * 1024
 class Definition(NamedTuple):
     """
     Attributes:
-        kind: counter, gauge or histogram.
+        kind: counter, gauge, histogram, or summary for a histogram without buckets.
     """
 
     kind: str
@@ -61,7 +62,7 @@ METRICS: Mapping[str, Definition] = {
     "postgate_limits": Definition("counter", "Requests that have hit a limit", ("limit",)),
     "postgate_slow_requests": Definition("counter", "Requests that took POSTGATE_SLOW_MS or longer"),
     "postgate_request_seconds": Definition("histogram", "From when a query was here whole until its answer was made"),
-    "postgate_stage_seconds": Definition("histogram", "Time of each stage of a query", ("stage",)),
+    "postgate_stage_seconds": Definition("summary", "Time of each stage of a query", ("stage",)),
     "postgate_rows": Definition("counter", "Rows returned or changed"),
     "postgate_request_bytes": Definition("counter", "Bytes of the bodies of queries"),
     "postgate_response_bytes": Definition("counter", "Bytes of the bodies of answers"),
@@ -120,7 +121,8 @@ class Tally:
 
     Attributes:
         counters: by name and labels.
-        histograms: the same, with a count for each bucket and one for what is above, and the sum.
+        histograms: the same, with a count for each bucket and one for what is above, and the sum; of a summary the
+            count and the sum.
     """
 
     def __init__(self, slow_s: float, by_database: bool) -> None:
@@ -129,6 +131,8 @@ class Tally:
         self._lock = threading.Lock()
         self.counters: dict[Key, float] = {}
         self.histograms: dict[Key, list[float]] = {}
+        # The same lists by their stage: they are added to eight times a request.
+        self._stages: dict[str, list[float]] = {}
 
     def add(self, name: str, *labels: str, count: float = 1) -> None:
         key = (name, labels)
@@ -163,7 +167,7 @@ class Tally:
         """What was counted since the last time."""
         with self._lock:
             taken = self.counters, self.histograms
-            self.counters, self.histograms = {}, {}
+            self.counters, self.histograms, self._stages = {}, {}, {}
         return taken
 
     def merge(self, counters: Mapping[Key, float], histograms: Mapping[Key, Sequence[float]]) -> None:
@@ -176,6 +180,8 @@ class Tally:
                 self.histograms[key] = (
                     list(counts) if known is None else [a + b for a, b in zip(known, counts, strict=True)]
                 )
+            # They are other lists now.
+            self._stages = {}
 
     def copy(self) -> tuple[dict[Key, float], dict[Key, list[float]]]:
         with self._lock:
@@ -210,15 +216,14 @@ class Tally:
                 if result:
                     add(name, result, count=count)
         self._observe(("postgate_request_seconds", ()), [query.seconds for query in queries])
-        times: dict[str, list[float]] = {}
         for query in queries:
-            for stage, taken in query.stages().items():
-                if stage in times:
-                    times[stage].append(taken)
-                else:
-                    times[stage] = [taken]
-        for stage, all_taken in times.items():
-            self._observe(("postgate_stage_seconds", (stage,)), all_taken)
+            for stage, taken_ms in query.stages_ms().items():
+                summary = self._stages.get(stage)
+                if summary is None:
+                    key = ("postgate_stage_seconds", (stage,))
+                    summary = self._stages[stage] = self.histograms.setdefault(key, [0.0, 0.0])
+                summary[0] += 1
+                summary[1] += taken_ms / 1000
 
     def _add_databases(self, queries: Sequence[RequestRecord]) -> None:
         for query in queries:
@@ -226,7 +231,7 @@ class Tally:
                 self.add(_BY_REQUESTS, database)
                 self.add("postgate_database_rows", database, count=query.rows)
                 self.add("postgate_database_bytes", database, count=query.body_bytes + query.answer_bytes)
-                self.add("postgate_database_seconds", database, count=query.stages().get("statement", 0.0))
+                self.add("postgate_database_seconds", database, count=query.stages_ms().get("statement", 0.0) / 1000)
 
     def _observe(self, key: Key, seconds: Sequence[float]) -> None:
         counts = self.histograms.get(key)
@@ -382,6 +387,11 @@ class Board(Collector):
                 for labels, count in (known | counters.get(name, {})).items():
                     counter.add_metric(labels, count)
                 yield counter
+            elif definition.kind == "summary":
+                summary = SummaryMetricFamily(name, definition.words, labels=definition.labels)
+                for labels, (count, total) in histograms.get(name, {}).items():
+                    summary.add_metric(labels, int(count), total)
+                yield summary
             else:
                 histogram = HistogramMetricFamily(name, definition.words, labels=definition.labels)
                 for labels, counts in histograms.get(name, {}).items():

@@ -75,7 +75,7 @@ class RequestRecord:
     code = ""
     reason = ""
     sqlstate = ""
-    _stages: dict[str, float] | None = None
+    _stages_ms: dict[str, float] | None = None
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         """
@@ -107,7 +107,7 @@ class RequestRecord:
     def end(self) -> None:
         """The answer is made."""
         self.ended = monotonic()
-        self._stages = None
+        self._stages_ms = None
 
     def refused(self, status: int, code: str, reason: str, fields: Mapping[str, object]) -> None:
         """It is answered by an error, whose envelope has these fields."""
@@ -129,16 +129,18 @@ class RequestRecord:
         """From when it was here whole until its answer was made."""
         return self.ended - self.entered[0][1]
 
-    def stages(self) -> dict[str, float]:
-        """Seconds of each stage of an answered request, in the order in which they were first entered."""
-        if self._stages is not None:
-            return self._stages
+    def stages_ms(self) -> dict[str, float]:
+        """Milliseconds of each stage of an answered request, to the microsecond, in the order in which they were first
+        entered."""
+        if self._stages_ms is not None:
+            return self._stages_ms
         taken: dict[str, float] = {}
         stage, since = self.entered[0]
-        for following, when in (*self.entered[1:], ("", self.ended)):
-            taken[stage] = taken.get(stage, 0.0) + when - since
+        for following, when in self.entered[1:]:
+            taken[stage] = taken.get(stage, 0.0) + int((when - since) * 1e6) / 1e3
             stage, since = following, when
-        self._stages = taken
+        taken[stage] = taken.get(stage, 0.0) + int((self.ended - since) * 1e6) / 1e3
+        self._stages_ms = taken
         return taken
 
     def shown_fingerprints(self) -> list[str]:

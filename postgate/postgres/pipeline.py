@@ -7,7 +7,6 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,8 +69,7 @@ POOLERS_SESSION = (errors.InvalidSqlStatementName.sqlstate, errors.DuplicatePrep
 _MAX_SILENCES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A statement with its parameters as text; a type of 0, or no types at all, is for the server to infer."""
 
     sql: bytes

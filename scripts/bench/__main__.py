@@ -31,6 +31,7 @@ from postgate import embedded
 from postgate.metadata import migrate
 
 OUT = sides.ROOT / "build" / "bench"
+WATCHED, UNWATCHED = "postgate, log and metrics on", "postgate, log and metrics off"
 POINT_READ = next(scenario for scenario in SCENARIOS if scenario.name == "point read")
 CONNECTIONS = (1, 4, 64)
 WORKERS = (1, 2, 4)
@@ -101,7 +102,7 @@ def main(quick: bool, conninfo: str | None, url: str | None, token: str, templat
         other = Target(url, token, None, None) if url else None
         scenarios = len(SCENARIOS) * (1 + (not quick) * len(others) + bool(other)) + quick * len(others)
         varied = 0 if quick else len(CONNECTIONS) + len(WORKERS) + len(TENANTS)
-        bench = Bench(postgres, 3.0 if quick else 8.0, scenarios + len(BATCHES) + 3 + varied)
+        bench = Bench(postgres, 3.0 if quick else 8.0, scenarios + len(BATCHES) + 5 + varied)
         facts = measure(bench, others, quick, (other, template) if other else None)
         bench.close()
     about = {
@@ -131,6 +132,10 @@ def measure(bench: Bench, others: list[str], quick: bool, other: tuple[Target, s
         for scenario in (*SCENARIOS, *BATCHES):
             bench.http(OURS, target, scenario)
         facts["memory of a worker"] = f"{rest:.0f} MB at rest, {sides.memory_mb(target):.0f} MB after all scenarios"
+    observed = {"POSTGATE_LOG_FORMAT": "json", "POSTGATE_METRICS_PORT": str(sides.free_port())}
+    for name, settings in ((WATCHED, observed), (UNWATCHED, {"POSTGATE_LOG_LEVEL": "critical"})):
+        with sides.serving(OURS, bench.postgres, tenant.token, **settings) as target:
+            bench.http(name, target, POINT_READ)
     for side in others:
         with sides.serving(side, bench.postgres, tenant.token) as target:
             for scenario in (POINT_READ,) if quick else SCENARIOS:
@@ -172,6 +177,9 @@ def ratios(bench: Bench) -> Iterator[tuple[str, str]]:
         if together and single:
             share = together.cpu_us / batch.batch
             yield batch.name, f"{share:.0f} us a statement, {share / single.cpu_us:.2f} of one alone"
+    watched, unwatched = bench.measured(WATCHED), bench.measured(UNWATCHED)
+    if watched and unwatched:
+        yield "log and metrics", f"{watched.cpu_us - unwatched.cpu_us:+.0f} us a request"
     ours = bench.measured(OURS)
     if ours is None:
         return

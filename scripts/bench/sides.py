@@ -92,19 +92,24 @@ def is_installed(side: str) -> bool:
     return side == OURS or find_spec("granian" if side == "granian" else "gunicorn") is not None
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def serving(side: str, postgres: Postgres, token: str, workers: int | None = None) -> Iterator[Target]:
+def serving(side: str, postgres: Postgres, token: str, workers: int | None = None, **settings: str) -> Iterator[Target]:
     """A server of ours from its first answer on.
 
     Args:
         workers: how many processes it has, by default what it chooses.
+        settings: more of its environment.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = {"PORT": str(port), "WORKERS": str(workers or 1)}
     command = [sys.executable, *(words.get(word, word) for word in SERVERS[side].split())]
-    environment = {**os.environ, "DATABASE_URL": postgres.conninfo, "POSTGATE_PORT": str(port)}
+    environment = {**os.environ, "DATABASE_URL": postgres.conninfo, "POSTGATE_PORT": str(port), **settings}
     if workers is not None:
         environment["POSTGATE_WORKERS"] = str(workers)
     with tempfile.TemporaryFile() as said:

@@ -167,10 +167,10 @@ def test_database_not_found(service: Service) -> None:
 
 
 def test_internal_error_tells_nothing(shared_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = "s3cret"
+    hidden = "s3cret"
 
     def fail(*_: object) -> None:
-        raise RuntimeError(secret)
+        raise RuntimeError(hidden)
 
     monkeypatch.setattr("postgate.api.body.load", fail)
     with log_lines() as lines:
@@ -179,7 +179,7 @@ def test_internal_error_tells_nothing(shared_service: Service, monkeypatch: pyte
     assert (answer.status, answer.json) == (500, {"error": "Internal error", "code": "INTERNAL_ERROR"})
     assert "RuntimeError" in said
     assert "in fail" in said
-    assert secret not in said
+    assert hidden not in said
 
 
 def test_an_unmigrated_database_is_unavailable(service: Service) -> None:

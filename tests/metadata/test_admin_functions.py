@@ -206,6 +206,8 @@ def test_the_exact_types_of_the_functions(connection: psycopg.Connection) -> Non
         "description_of(p_schema text) -> jsonb",
         "list_tables() -> TABLE(table_name text, row_count bigint, kind text)",
         "relations_of(p_schema text) -> TABLE(name text, kind text, is_counted boolean)",
+        "usage() -> TABLE(day date, requests bigint, refused bigint, rows bigint, bytes bigint,"
+        " database_ms double precision)",
     ]
 
 
@@ -215,7 +217,15 @@ def test_only_the_helpers_are_everyones(connection: psycopg.Connection) -> None:
         WHERE n.nspname IN ('public', 'postgate_internal', 'postgate_helpers')
             AND has_function_privilege('pg_monitor', p.oid, 'EXECUTE')
         ORDER BY 1"""
-    names = ["columns_of", "describe_schema", "describe_table", "description_of", "list_tables", "relations_of"]
+    names = [
+        "columns_of",
+        "describe_schema",
+        "describe_table",
+        "description_of",
+        "list_tables",
+        "relations_of",
+        "usage",
+    ]
     assert [row[0] for row in connection.execute(query)] == names
 
 
