@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from time import monotonic, time
 from typing import Any
 
-from postgate.observe.events import RecordsDropped, happened
+from postgate.observe.events import RecordsDropped, UnexpectedFailure, happened
 
 # Where the record stands in the environment of a request.
 RECORD = "postgate.record"
@@ -117,7 +117,7 @@ class RequestRecord:
 
     @property
     def outcome(self) -> str:
-        """ok, refused (by us, without a trace in the database), failed (in the database), or unavailable."""
+        """ok, refused (by the service), failed (in the database), or unavailable."""
         if not self.code:
             return "ok"
         if self.code == "DATABASE_ERROR":
@@ -173,11 +173,16 @@ class _Answered:
     """
 
     def __init__(self) -> None:
+        self.begin()
+        # Nothing of this is a forked process': the thread is its parent's, and so is what waits.
+        os.register_at_fork(after_in_child=self.begin)
+
+    def begin(self) -> None:
         self._waiting: deque[RequestRecord] = deque()
         self._is_awake = threading.Event()
-        self._telling = threading.Lock()
+        self._telling, self._starting = threading.Lock(), threading.Lock()
         self._dropped = 0
-        self._pid = 0
+        self._thread: threading.Thread | None = None
 
     def add(self, record: RequestRecord) -> None:
         waiting = self._waiting
@@ -194,17 +199,20 @@ class _Answered:
             count = len(self._waiting)
             records = [self._waiting.popleft() for _ in range(count)]
             for listener in _listeners:
-                listener(records)
+                try:
+                    listener(records)
+                except Exception as error:
+                    # The others, and those that come later, are told nevertheless.
+                    happened(UnexpectedFailure.of(error))
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 happened(RecordsDropped(dropped))
 
     def _wake(self) -> None:
-        if self._pid != os.getpid():
-            # Nothing of this is a forked process': its thread is another one.
-            self._pid = os.getpid()
-            self._is_awake, self._telling = threading.Event(), threading.Lock()
-            threading.Thread(target=self._run, name="postgate-observe", daemon=True).start()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="postgate-observe", daemon=True)
+                self._thread.start()
         self._is_awake.set()
 
     def _run(self) -> None:
@@ -226,13 +234,6 @@ def listen(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
 def unlisten(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
     if listener in _listeners:
         _listeners.remove(listener)
-
-
-def enter(stage: str) -> None:
-    """The request that this thread works on enters a stage."""
-    record = current.get()
-    if record is not None:
-        record.enter(stage)
 
 
 def answered(record: RequestRecord) -> None:

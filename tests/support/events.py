@@ -1,6 +1,6 @@
 """What the service says of itself, to the tests in its process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from postgate.observe import events, requests
@@ -11,27 +11,39 @@ from postgate.observe.requests import RequestRecord
 
 
 @contextmanager
+def _listening(
+    heard: Callable[[Event], None] | None = None, answered: Callable[[Sequence[RequestRecord]], None] | None = None
+) -> Iterator[None]:
+    """Have these told of what happens meanwhile, and of nothing that was before."""
+    requests.tell_now()
+    if heard is not None:
+        events.listen(heard)
+    if answered is not None:
+        requests.listen(answered)
+    try:
+        yield
+        requests.tell_now()
+    finally:
+        if heard is not None:
+            events.unlisten(heard)
+        if answered is not None:
+            requests.unlisten(answered)
+
+
+@contextmanager
 def heard_events() -> Iterator[list[Event]]:
     """The events that happen meanwhile."""
     heard: list[Event] = []
-    events.listen(heard.append)
-    try:
+    with _listening(heard.append):
         yield heard
-    finally:
-        events.unlisten(heard.append)
 
 
 @contextmanager
 def answered_requests() -> Iterator[list[RequestRecord]]:
     """The requests that are answered meanwhile; all of them when the body has ended, or has called `tell_now`."""
     records: list[RequestRecord] = []
-    requests.tell_now()
-    requests.listen(records.extend)
-    try:
+    with _listening(answered=records.extend):
         yield records
-        requests.tell_now()
-    finally:
-        requests.unlisten(records.extend)
 
 
 @contextmanager
@@ -41,27 +53,13 @@ def log_lines(
     """The lines of the log meanwhile; all of them when the body has ended, or has called `tell_now`."""
     lines: list[str] = []
     log = Log(level, as_json, slow_ms, statements, lambda block: lines.extend(block.decode().splitlines()))
-    requests.tell_now()
-    events.listen(log.heard)
-    requests.listen(log.answered)
-    try:
+    with _listening(log.heard, log.answered):
         yield lines
-        requests.tell_now()
-    finally:
-        events.unlisten(log.heard)
-        requests.unlisten(log.answered)
 
 
 @contextmanager
 def counted(slow_s: float = 1e9, by_database: bool = False) -> Iterator[Tally]:
     """What is counted meanwhile."""
     tally = Tally(slow_s, by_database)
-    requests.tell_now()
-    events.listen(tally.heard)
-    requests.listen(tally.answered)
-    try:
+    with _listening(tally.heard, tally.answered):
         yield tally
-        requests.tell_now()
-    finally:
-        events.unlisten(tally.heard)
-        requests.unlisten(tally.answered)

@@ -1,0 +1,95 @@
+"""Those who are told of answered requests: a slow or a broken one costs no request anything."""
+
+import multiprocessing
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+
+import pytest
+from support.events import answered_requests, heard_events
+
+from postgate.observe import requests
+from postgate.observe.events import RecordsDropped, UnexpectedFailure
+from postgate.observe.log import Log
+from postgate.observe.requests import RequestRecord
+
+
+def answer(count: int) -> None:
+    for _ in range(count):
+        requests.answered(RequestRecord({"PATH_INFO": "/query"}))
+
+
+def test_one_that_fails_keeps_nothing_from_the_others() -> None:
+    def fail(_: Sequence[RequestRecord]) -> None:
+        raise RuntimeError
+
+    requests.listen(fail)
+    try:
+        with heard_events() as heard, answered_requests() as told:
+            answer(3)
+    finally:
+        requests.unlisten(fail)
+    assert len(told) == 3
+    assert {type(event) for event in heard} == {UnexpectedFailure}
+
+
+def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "_MAX_WAITING", 10)
+    goes_on, has_begun = threading.Event(), threading.Event()
+
+    def wait(_: Sequence[RequestRecord]) -> None:
+        has_begun.set()
+        goes_on.wait(10)
+
+    with heard_events() as heard, answered_requests() as told:
+        requests.listen(wait)
+        try:
+            answer(1)
+            assert has_begun.wait(10)
+            answer(25)
+        finally:
+            goes_on.set()
+            requests.unlisten(wait)
+    assert len(told) == 11
+    assert RecordsDropped(15) in heard
+
+
+def _in_a_child(sender: Connection) -> None:
+    told: list[RequestRecord] = []
+    has_told = threading.Event()
+
+    def listen(records: Sequence[RequestRecord]) -> None:
+        told.extend(records)
+        has_told.set()
+
+    requests.listen(listen)
+    answer(2)
+    has_told.wait(10)
+    sender.send(len(told))
+
+
+def test_a_forked_process_tells_its_own() -> None:
+    receiver, sender = multiprocessing.Pipe()
+    with answered_requests():
+        # Told of in this process, in a moment.
+        answer(5)
+        child = multiprocessing.get_context("fork").Process(target=_in_a_child, args=[sender])
+        child.start()
+        assert receiver.poll(20)
+        assert receiver.recv() == 2
+        child.join(10)
+
+
+def test_a_log_that_nobody_reads_costs_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """stderr is closed, or its reader has gone."""
+
+    class Gone:
+        def fileno(self) -> int:
+            return 1_000_000
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    log = Log("debug", as_json=True)
+    log.heard(RecordsDropped(1))
+    record = RequestRecord({})
+    record.end()
+    log.answered([record])
