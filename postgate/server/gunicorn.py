@@ -44,7 +44,7 @@ def serve(config: Config) -> None:
             ready = prepare.ready(config, conninfo)
             where = f"http://{listening.address(config.host, config.port)}"
             last = f"postgate listens on {where} with {_counted(config.workers)}; Ctrl-C stops it.\n"
-            _Gunicorn(ready, first_steps(ready, config) + last).run()
+            _Gunicorn(ready, first_steps(ready, config) + _where_metrics_are(config) + last).run()
 
 
 def _counted(workers: int) -> str:
@@ -113,6 +113,12 @@ def _one_line_errors() -> Iterator[None]:
     except (CannotListen, migrate.MigrationError, trial.Unprotected, embedded.EmbeddedError) as error:
         happened(StartFailed(f"Error: {error}"))
         raise SystemExit(1) from None
+
+
+def _where_metrics_are(config: Config) -> str:
+    if config.metrics_port is None:
+        return ""
+    return f"Metrics: http://{listening.address(config.metrics_host, config.metrics_port)}/metrics\n"
 
 
 def _require_metrics_port(config: Config) -> None:

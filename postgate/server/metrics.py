@@ -78,8 +78,6 @@ class Metrics:
             self._server, _ = start_http_server(port or 0, host, registry)
         except OSError:
             return False
-        where = f"http://{address(host, self._server.server_port)}/metrics"
-        events.happened(events.Announcement(f"Metrics: {where}"))
         return True
 
     def _listen_later(self, registry: CollectorRegistry) -> None:
