@@ -20,7 +20,7 @@ import orjson
 
 from postgate.observe import events, requests
 from postgate.observe.events import Announcement, Event, UnexpectedFailure, happened
-from postgate.observe.requests import RequestRecord
+from postgate.observe.requests import RequestRecord, limit_hit
 from postgate.observe.traces import trace_id
 
 # A write of no more than this to a pipe is never mixed with another process' (POSIX, write).
@@ -205,6 +205,7 @@ def _of_kind(kind: _Kind) -> dict[str, object]:
         "code": kind.code,
         "reason": kind.reason,
         "sqlstate": kind.sqlstate,
+        "limit": limit_hit(kind.code, kind.reason),
         "token": kind.token,
         "database_id": kind.database_id,
         "database": kind.database,

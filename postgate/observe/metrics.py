@@ -31,7 +31,7 @@ from prometheus_client.registry import Collector
 
 from postgate.observe import events
 from postgate.observe.events import Event
-from postgate.observe.requests import RequestRecord
+from postgate.observe.requests import RequestRecord, limit_hit
 
 # Seconds, from a point read to the longest statement that the defaults allow.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -99,13 +99,6 @@ METRICS: Mapping[str, Definition] = {
 }
 _BY_REQUESTS = "postgate_database_requests"
 _OF_DATABASES = frozenset(name for name, definition in METRICS.items() if definition.labels == ("database",))
-_LIMITS = {
-    "ROW_LIMIT_EXCEEDED": "rows",
-    "RESULT_TOO_LARGE": "result",
-    "BODY_TOO_LARGE": "body",
-    "RATE_LIMITED": "rate",
-    "TIMEOUT": "time",
-}
 _QUERY = "/query"
 _ENDPOINTS = {_QUERY: "query", "/health": "health"}
 
@@ -155,7 +148,7 @@ class Tally:
                 self.add("postgate_requests", _ENDPOINTS.get(path, "other"), code or "OK", count=count)
                 if outcome == "refused":
                     self.add("postgate_refused", reason or code.lower(), count=count)
-                if limit := _LIMITS.get(code) or ("statement" if reason == "limit" else ""):
+                if limit := limit_hit(code, reason):
                     self.add("postgate_limits", limit, count=count)
             queries = [record for record in records if record.path == _QUERY]
             if queries:

@@ -29,6 +29,14 @@ _MAX_WAITING = 20_000
 _MAX_PATH = 500
 _MAX_HEADER = 200
 _MOST_FINGERPRINTS = 20
+# The limit that an error tells of.
+_LIMITS = {
+    "ROW_LIMIT_EXCEEDED": "rows",
+    "RESULT_TOO_LARGE": "result",
+    "BODY_TOO_LARGE": "body",
+    "RATE_LIMITED": "rate",
+    "TIMEOUT": "time",
+}
 _WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
@@ -157,6 +165,12 @@ class RequestRecord:
             return logging.WARNING
         # A balancer asks every second.
         return logging.DEBUG if self.path == "/health" and not self.code else logging.INFO
+
+
+def limit_hit(code: str, reason: str) -> str:
+    """Which limit an error with this code and reason tells of: rows, result, body, statement, rate or time; "" where it
+    is of none."""
+    return _LIMITS.get(code) or ("statement" if reason == "limit" else "")
 
 
 # Of the request that this thread works on; None in threads of our own.

@@ -73,7 +73,7 @@ def test_a_line_tells_who_asked_what_and_how_long_it_took(shared_service: Servic
     [
         ("SELEC 1", {"status": 400, "outcome": "refused", "code": "PARSE_ERROR", "reason": "syntax"}),
         ("SELECT * FROM missing", {"outcome": "failed", "code": "DATABASE_ERROR", "sqlstate": "42P01"}),
-        ("SELECT generate_series(1, 2000)", {"outcome": "refused", "code": "ROW_LIMIT_EXCEEDED", "reason": "limit"}),
+        ("SELECT generate_series(1, 2000)", {"outcome": "refused", "code": "ROW_LIMIT_EXCEEDED", "limit": "rows"}),
         ("SELECT 'open", {"outcome": "refused", "code": "PARSE_ERROR"}),
     ],
 )
