@@ -326,8 +326,10 @@ def test_each_worker_has_a_processor_of_its_own(conninfo: str, tmp_path: Path, p
         for _ in range(3):
             wait_until(settled)
             # The one that comes in its place takes the processor that has become free.
-            workers()[-1].kill()
-            wait_until(lambda: len(workers()) == len(processors))
+            killed = workers()[-1]
+            killed.kill()
+            # Until the master has noticed, it is still its child.
+            wait_until(lambda killed=killed: killed not in workers() and len(workers()) == len(processors))
         assert psutil.Process(served.process.pid).cpu_affinity() == sorted(processors)
 
 
