@@ -14,7 +14,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ from prometheus_client.registry import Collector
 
 from postgate.observe import events
 from postgate.observe.events import Event
-from postgate.observe.requests import RequestRecord, limit_hit
+from postgate.observe.requests import QUERY, RequestRecord, limit_hit
 
 # Seconds, from a point read to the longest statement that the defaults allow.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -99,8 +99,7 @@ METRICS: Mapping[str, Definition] = {
 }
 _BY_REQUESTS = "postgate_database_requests"
 _OF_DATABASES = frozenset(name for name, definition in METRICS.items() if definition.labels == ("database",))
-_QUERY = "/query"
-_ENDPOINTS = {_QUERY: "query", "/health": "health"}
+_ENDPOINTS = {QUERY: "query", "/health": "health"}
 
 Key = tuple[str, tuple[str, ...]]
 _FROM_THE_BEGINNING: Mapping[tuple[str, ...], dict[tuple[str, ...], float]] = {
@@ -135,9 +134,9 @@ class Tally:
         """A listener for events."""
         counted = _COUNTED.get(type(event))
         if counted is not None:
+            name, labels, count = counted(event)
             with self._lock:
-                for name, labels, count in counted(event):
-                    self.add(name, *labels, count=count)
+                self.add(name, *labels, count=count)
 
     def answered(self, records: Sequence[RequestRecord]) -> None:
         """A listener for requests."""
@@ -150,7 +149,7 @@ class Tally:
                     self.add("postgate_refused", reason or code.lower(), count=count)
                 if limit := limit_hit(code, reason):
                     self.add("postgate_limits", limit, count=count)
-            queries = [record for record in records if record.path == _QUERY]
+            queries = [record for record in records if record.path == QUERY]
             if queries:
                 self._add_queries(queries)
             if self._by_database:
@@ -183,13 +182,7 @@ class Tally:
     def keep_the_busiest(self, most: int) -> None:
         """Forget the databases but for so many; one that comes back begins anew, as after a restart."""
         with self._lock:
-            requests = {labels: count for (name, labels), count in self.counters.items() if name == _BY_REQUESTS}
-            busiest = set(heapq.nlargest(most, requests, key=requests.__getitem__))
-            self.counters = {
-                (name, labels): count
-                for (name, labels), count in self.counters.items()
-                if name not in _OF_DATABASES or labels in busiest
-            }
+            self.counters = _of_the_busiest(self.counters, most)
 
     def _add_queries(self, queries: Sequence[RequestRecord]) -> None:
         add = self.add
@@ -242,7 +235,7 @@ class Tally:
         counts[-1] += sum(in_order)
 
 
-Counted = Iterable[tuple[str, tuple[str, ...], float]]
+Counted = tuple[str, tuple[str, ...], float]
 
 
 def backend_kind(backend: str) -> str:
@@ -251,17 +244,17 @@ def backend_kind(backend: str) -> str:
 
 
 _COUNTED: Mapping[type[Event], Callable[..., Counted]] = {
-    events.ConnectionOpened: lambda e: [("postgate_connections", (backend_kind(e.backend), "opened"), 1)],
-    events.ConnectionRefused: lambda e: [("postgate_connections", (backend_kind(e.backend), "refused"), 1)],
-    events.ConnectionLost: lambda e: [("postgate_connections", (backend_kind(e.backend), "lost"), 1)],
-    events.ConnectionAwaited: lambda e: [("postgate_pool_wait_seconds", (backend_kind(e.backend),), e.waited_s)],
-    events.PoolFull: lambda e: [("postgate_pool_full", (backend_kind(e.backend),), 1)],
-    events.StatementCancelled: lambda e: [("postgate_cancelled_statements", (e.why,), 1)],
-    events.StatementGoesOn: lambda e: [("postgate_endless_statements", (), 1)],
-    events.TokenRevoked: lambda e: [("postgate_tokens_revoked", (), 1)],
-    events.UnexpectedFailure: lambda e: [("postgate_failures", (), 1)],
-    events.RecordsDropped: lambda e: [("postgate_records_dropped", (), e.count)],
-    events.EmbeddedStarted: lambda e: [("postgate_embedded_restarts", (), 1)],
+    events.ConnectionOpened: lambda e: ("postgate_connections", (backend_kind(e.backend), "opened"), 1),
+    events.ConnectionRefused: lambda e: ("postgate_connections", (backend_kind(e.backend), "refused"), 1),
+    events.ConnectionLost: lambda e: ("postgate_connections", (backend_kind(e.backend), "lost"), 1),
+    events.ConnectionAwaited: lambda e: ("postgate_pool_wait_seconds", (backend_kind(e.backend),), e.waited_s),
+    events.PoolFull: lambda e: ("postgate_pool_full", (backend_kind(e.backend),), 1),
+    events.StatementCancelled: lambda e: ("postgate_cancelled_statements", (e.why,), 1),
+    events.StatementGoesOn: lambda e: ("postgate_endless_statements", (), 1),
+    events.TokenRevoked: lambda e: ("postgate_tokens_revoked", (), 1),
+    events.UnexpectedFailure: lambda e: ("postgate_failures", (), 1),
+    events.RecordsDropped: lambda e: ("postgate_records_dropped", (), e.count),
+    events.EmbeddedStarted: lambda e: ("postgate_embedded_restarts", (), 1),
 }
 # What a worker has at a moment: by the name of a gauge and its labels.
 Gauges = Mapping[Key, float]
@@ -412,16 +405,24 @@ class Board(Collector):
         counters: dict[str, dict[tuple[str, ...], float]] = {}
         histograms: dict[str, dict[tuple[str, ...], Sequence[float]]] = {}
         counted, observed = self._tally.copy()
-        for (name, labels), count in counted.items():
+        for (name, labels), count in _of_the_busiest(counted, _BUSIEST).items():
             counters.setdefault(name, {})[labels] = count
         for (name, labels), counts in observed.items():
             histograms.setdefault(name, {})[labels] = counts
-        requests = counters.get(_BY_REQUESTS, {})
-        if len(requests) > _BUSIEST:
-            busiest = set(heapq.nlargest(_BUSIEST, requests, key=requests.__getitem__))
-            for name in _OF_DATABASES & counters.keys():
-                counters[name] = {labels: count for labels, count in counters[name].items() if labels in busiest}
         return counters, histograms
+
+
+def _of_the_busiest(counters: dict[Key, float], most: int) -> dict[Key, float]:
+    """The same without the series of databases, but for so many of them that have asked most."""
+    requests = {labels: count for (name, labels), count in counters.items() if name == _BY_REQUESTS}
+    if len(requests) <= most:
+        return counters
+    busiest = set(heapq.nlargest(most, requests, key=requests.__getitem__))
+    return {
+        (name, labels): count
+        for (name, labels), count in counters.items()
+        if name not in _OF_DATABASES or labels in busiest
+    }
 
 
 def _cumulated(counts: Sequence[float]) -> Iterator[tuple[str, float]]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from postgate.observe.events import RecordsDropped, UnexpectedFailure, happened
 
+# The path of a request that runs statements.
+QUERY = "/query"
 # Where the record stands in the environment of a request.
 RECORD = "postgate.record"
 # Where the server may have put what it knows before the request runs: the beginning of its token, whose it is.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from postgate.observe import requests
 from postgate.observe.events import TracesOff, happened
-from postgate.observe.requests import RequestRecord
+from postgate.observe.requests import QUERY, RequestRecord
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -77,7 +77,7 @@ class Traces:
 
     def answered(self, records: Sequence[RequestRecord]) -> None:
         for record in records:
-            if record.path == "/query":
+            if record.path == QUERY:
                 self._trace(record)
 
     def end(self) -> None:
