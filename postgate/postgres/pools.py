@@ -313,8 +313,12 @@ class Pools:
             return pipeline.query(command)
 
     def states(self) -> list[tuple[str, PoolState]]:
-        """Of each backend its label and what its pool has."""
-        return [(pool.backend.label, pool.state()) for pool in list(self._pools.values())]
+        """Of each backend its label and what its pool has; of the shared one also where nobody has asked for it yet."""
+        pools = dict(self._pools)
+        states = [(pool.backend.label, pool.state()) for pool in pools.values()]
+        if self.shared.key not in pools:
+            states.append((self.shared.label, PoolState(open=0, free=0, waiting=0)))
+        return states
 
     def close(self) -> None:
         """Close every connection; whoever asks for one after this is told that the service stops."""

@@ -25,6 +25,7 @@ from postgate.errors import Unavailable
 from postgate.observe import metrics
 from postgate.observe.metrics import METRICS, Board, Tally
 from postgate.postgres.pools import FAIL_FAST_S, Pools, PoolState
+from postgate.service import Service as ServiceOfAWorker
 
 Samples = dict[str, dict[tuple[str, ...], float]]
 
@@ -139,6 +140,21 @@ def test_who_waits_for_a_connection_is_counted(shared_service: Service) -> None:
     assert samples["postgate_pool_wait_seconds_total"][("shared",)] == pytest.approx(0.3, abs=0.2)
 
 
+def test_the_pool_of_a_worker_that_serves_nobody_is_there(shared_service: Service) -> None:
+    """A worker that nobody asked, or whose pool was idle and is gone, has what a pool may have all the same."""
+    service = ServiceOfAWorker(Config(conninfo=shared_service.conninfo, pool_size=7))
+    assert {name: value for (name, labels), value in service.gauges().items() if labels == ("shared",)} == {
+        "postgate_pool_limit": 7,
+        "postgate_pool_open": 0,
+        "postgate_pool_free": 0,
+        "postgate_pool_waiting": 0,
+    }
+    with service.pools.connection(service.pools.shared):
+        assert service.gauges()["postgate_pool_open", ("shared",)] == 1
+    service.close()
+    assert service.gauges()["postgate_pool_limit", ("shared",)] == 7
+
+
 def test_names_and_texts_are_as_prometheus_wants_them() -> None:
     """What `promtool check metrics` looks at."""
     tally = Tally(1, True)
@@ -198,9 +214,9 @@ def test_all_workers_are_counted_whatever_becomes_of_them(shared_service: Servic
         there = Service(process.port, shared_service.conninfo)
         for number in range(200):
             assert there.query(f"SELECT {number % 7} AS a", token=tenant.token).status == 200
+        until(port, "postgate_workers", (), 2)
         samples = until(port, "postgate_requests_total", ("OK", "query"), 200)
         assert samples["postgate_rows_total"] == {(): 200}
-        assert samples["postgate_workers"] == {(): 2}
         assert samples["postgate_database_up"] == {(): 1}
         assert samples["postgate_pool_limit"][("shared",)] == 32
         assert 1 <= samples["postgate_pool_open"][("shared",)] <= 32
