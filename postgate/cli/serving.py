@@ -16,6 +16,7 @@ from postgate.server.signals import end_on_signals
 @click.option("--skip-migrations", is_flag=True, help="Leave the database's schema as it is.")
 def serve(host: str | None = None, port: int | None = None, skip_migrations: bool = False) -> None:
     """Migrate the database and serve until interrupted."""
+    end_on_signals()
     # Flask, gunicorn and the validator take longer to load than the other commands to run.
     from postgate.server import gunicorn
 
@@ -26,5 +27,4 @@ def serve(host: str | None = None, port: int | None = None, skip_migrations: boo
         port=config.port if port is None else port,
         skip_migrations=config.skip_migrations or skip_migrations,
     )
-    end_on_signals()
     gunicorn.serve(config)

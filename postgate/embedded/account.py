@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -63,7 +64,12 @@ class Account:
     def run(self, command: Sequence[str | Path], cwd: Path) -> subprocess.CompletedProcess[bytes]:
         """Run to the end, collecting what it prints."""
         with self.spawn(command, cwd, subprocess.PIPE) as process:
-            output, _ = process.communicate()
+            try:
+                output, _ = process.communicate()
+            except BaseException:
+                # Whoever is interrupted here leaves nothing that works on.
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
         return subprocess.CompletedProcess(process.args, process.returncode, b"", output)
 
     def spawn(self, command: Sequence[str | Path], cwd: Path, log: int | IO[bytes]) -> subprocess.Popen[bytes]:

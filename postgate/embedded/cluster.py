@@ -11,8 +11,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -52,6 +54,8 @@ class Cluster:
         self.memory_bytes = memory_bytes or memory.half_of_the_machine()
         self.binaries = _binaries()
         self._sockets: Path | None = None
+        # The server that this process has started; where it has none in its lock file yet, nothing else tells of it.
+        self._child: subprocess.Popen[bytes] | None = None
         self.account = Account.for_files_of(self.cluster)
         _require_open(self.account, data_dir, self.binaries)
         # Others may pass only where PostgreSQL is one of them; the cluster itself is closed to all but it.
@@ -69,10 +73,11 @@ class Cluster:
                 self._initdb()
             self._check_version()
             report(f"Starting PostgreSQL {version} in {self.data_dir}")
-            self._disown_lock_files()
-            self._configure()
-            child = self._spawn()
-            _children.append(child)
+            # An interrupt between the making of a process, or of a directory, and the note of it would leave it behind.
+            with _signals_wait():
+                self._disown_lock_files()
+                self._configure()
+                child = self._spawn()
             self._wait_until_ready(child)
         self._create_database()
 
@@ -89,17 +94,34 @@ class Cluster:
         return True
 
     def conninfo(self, dbname: str) -> str:
-        lines = self._pid_file()
-        if len(lines) < 5:
+        sockets = self._sockets_in_use()
+        if sockets is None:
             raise EmbeddedError(f"the embedded PostgreSQL is gone; see {self.log}")
-        return make_conninfo(host=lines[4], port=PORT, user=NAME, dbname=dbname)
+        return make_conninfo(host=str(sockets), port=PORT, user=NAME, dbname=dbname)
 
     def postmaster(self) -> int | None:
         """The pid of the server that runs on this cluster; a stale pid file does not count."""
         _reap()
         lines = self._pid_file()
         pid = int(lines[0]) if lines and lines[0].isdigit() else 0
-        return pid if pid and _runs_in(pid, self.cluster) else None
+        # Ours stands there where a start has failed after `_disown_lock_files`.
+        return pid if pid not in (0, os.getpid()) and _runs_in(pid, self.cluster) else None
+
+    def _started(self) -> int | None:
+        """The pid of the server that runs on this cluster, or that was just started here and does not say so yet."""
+        pid = self.postmaster()
+        if pid is None and self._child is not None and self._child.poll() is None:
+            return self._child.pid
+        return pid
+
+    def _sockets_in_use(self) -> Path | None:
+        """The directory of the server's socket; None where it has none yet.
+
+        Its line in postmaster.pid is empty until then (PostgreSQL's manual, Database File Layout). An empty host would
+        be another server's for libpq, and an empty path the working directory.
+        """
+        lines = self._pid_file()
+        return Path(lines[4]) if len(lines) > 4 and lines[4] else None
 
     def _pid_file(self) -> list[str]:
         try:
@@ -190,7 +212,9 @@ class Cluster:
         with self.log.open("wb") as log:
             # Its own session: the terminal's Ctrl-C must not reach it before those who use it.
             command = memory.limited([self.binaries / "postgres", "-D", self.cluster], self.memory_bytes)
-            return self.account.spawn(command, cwd=self.cluster, log=log)
+            self._child = self.account.spawn(command, cwd=self.cluster, log=log)
+            _children.append(self._child)
+            return self._child
 
     def _wait_until_ready(self, child: subprocess.Popen[bytes] | None) -> None:
         deadline = time.monotonic() + START_S
@@ -216,25 +240,57 @@ class Cluster:
 
     def stop(self) -> None:
         """Fast shutdown, and only when that hangs an immediate one, from which the next start recovers."""
-        pid = self.postmaster()
-        if pid is None:
-            return
-        sockets = Path(self._pid_file()[4])
-        os.kill(pid, signal.SIGINT)
-        if not self._wait_until_gone(pid):
-            os.kill(pid, signal.SIGQUIT)
-            self._wait_until_gone(pid)
-        if sockets != self.cluster:
-            shutil.rmtree(sockets, ignore_errors=True)
+        pid = self._started()
+        # Where it has no socket yet, it makes one before it looks at the signal.
+        sockets = (self._sockets_in_use() if pid else None) or self._sockets
+        if pid is not None:
+            self._end(pid)
+        if sockets is not None and sockets != self.cluster:
+            _remove_sockets(sockets)
         self._sockets = None
+
+    def _end(self, pid: int) -> None:
+        for signum in (signal.SIGINT, signal.SIGQUIT):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signum)
+            if self._wait_until_gone(pid):
+                return
 
     def _wait_until_gone(self, pid: int) -> bool:
         deadline = time.monotonic() + STOP_S
         while time.monotonic() < deadline:
-            if self.postmaster() != pid:
+            if self._started() != pid:
                 return True
             time.sleep(0.02)
         return False
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """What would interrupt the body comes at its end. Python interrupts the main thread alone (its manual, signal)."""
+    came: list[int] = []
+    ours = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if threading.current_thread() is not threading.main_thread():
+        ours = {}
+    # One that is ignored, or ends the process at once, stays as it is: the process that is made inherits that.
+    ours = {signum: handler for signum, handler in ours.items() if callable(handler)}
+    try:
+        for signum in ours:
+            signal.signal(signum, lambda signum, _frame: came.append(signum))
+        yield
+    finally:
+        for signum, handler in ours.items():
+            signal.signal(signum, handler)
+        for waiting in came:
+            signal.raise_signal(waiting)
+
+
+def _remove_sockets(directory: Path) -> None:
+    """Remove a directory that was made for a socket: a file that somebody else has put there keeps it."""
+    with suppress(OSError):
+        for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+            (directory / name).unlink(missing_ok=True)
+        directory.rmdir()
 
 
 def is_cluster(data_dir: Path) -> bool:

@@ -8,7 +8,8 @@ from types import FrameType
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind as Ctrl-C does: an embedded database must not be left running.
+    """Let SIGTERM, SIGHUP and Ctrl-C unwind, and end the process with the status that a shell gives for the signal: an
+    embedded database must not be left running.
 
     gunicorn puts its own handlers in their place once it runs.
     """
@@ -18,6 +19,10 @@ def end_on_signals() -> None:
 
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, end)
+    # A command in the background has it ignored. Python's own exception would end the process by the signal itself
+    # where it comes while a class is made from text, as dataclasses are, even if it is caught later.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end)
 
 
 def stop_gracefully_on_interrupt() -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
-from support.paths import a_directory
+from support.paths import ROOT, a_directory
 
 from postgate.embedded import EmbeddedError, cluster, running
 from postgate.embedded.account import Account
@@ -228,6 +229,67 @@ def test_an_interrupt_in_the_body_stops_it(data_dir: Path) -> None:
     with pytest.raises(KeyboardInterrupt), running(data_dir, durable=False):
         raise KeyboardInterrupt
     assert not is_running(data_dir)
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from postgate.embedded import running
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt_soon(line):
+    if "Starting" in line:
+        threading.Timer(float(sys.argv[2]), os.kill, [os.getpid(), signal.SIGINT]).start()
+try:
+    with running(Path(sys.argv[1]), durable=False, report=interrupt_soon):
+        time.sleep(2)
+except KeyboardInterrupt:
+    sys.exit(3)
+"""
+
+
+@pytest.fixture(scope="module", params=["with its socket in the cluster", "with, a socket elsewhere"])
+def used(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A data directory that was in use before; libpq takes no path with a comma."""
+    with a_directory() as parent:
+        with running(parent / request.param, durable=False):
+            pass
+        yield parent / request.param
+
+
+@pytest.mark.parametrize("after_ms", [0.1, 2, 5, 10, 15, 20, 25, 30, 40, 60, 90])
+def test_an_interrupt_in_its_start_leaves_nothing_behind(used: Path, after_ms: float) -> None:
+    """The moments before the server has its lock file, while it fills it, and before it answers: it is stopped, and
+    nothing of others goes, least of all what stands in the working directory."""
+    with a_directory() as parent:
+        work, temporary = parent / "work", parent / "temporary"
+        for directory in (work, temporary):
+            directory.mkdir()
+            directory.chmod(0o777)
+        (work / "kept").write_text("of somebody else")
+        done = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED, used, str(after_ms / 1000)],
+            cwd=work,
+            env=os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (3, "")
+        # A process that was just made may not say yet where it works.
+        time.sleep(0.2)
+        assert processes_in(used) == []
+        assert not is_running(used)
+        assert [path.name for path in work.iterdir()] == ["kept"]
+        assert list(temporary.iterdir()) == []
+
+
+def processes_in(data_dir: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if data_dir in Path(process.cwd()).parents and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def test_a_forked_worker_that_leaves_the_body_does_not_stop_it(data_dir: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import a_directory
-from support.processes import free_port
+from support.processes import execute, free_port
 from support.terminal import a_terminal
 
 SERVE = [sys.executable, "-m", "postgate", "serve"]
@@ -44,12 +44,37 @@ def test_a_taken_port_is_told_at_once(directory: Path) -> None:
             assert "is taken: " in terminal.screen
 
 
+END = """
+import signal, sys
+from postgate.server.signals import end_on_signals
+signal.signal(signal.SIGINT, getattr(signal, sys.argv[1]))
+end_on_signals()
+exec(sys.argv[2])
+"""
+INTERRUPTED = "signal.raise_signal(signal.SIGINT)"
+
+
+@pytest.mark.parametrize(
+    ("before", "code", "status"),
+    [
+        ("default_int_handler", INTERRUPTED, 130),
+        ("SIG_IGN", INTERRUPTED, 0),
+        ("default_int_handler", "signal.raise_signal(signal.SIGTERM)", 143),
+    ],
+)
+def test_the_status_tells_the_signal_where_code_is_made_from_text_too(
+    directory: Path, before: str, code: str, status: int
+) -> None:
+    done = execute([sys.executable, "-c", END, before, code], directory)
+    assert (done.returncode, done.stderr) == (status, "")
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.3, 0.6, 1.0, 1.5])
 def test_an_interrupt_at_any_moment_is_clean(directory: Path, after_s: float) -> None:
     with a_terminal(SERVE, directory, POSTGATE_PORT=str(free_port())) as terminal:
         terminal.read_until("PostgreSQL 18")
         time.sleep(after_s)
         terminal.type(b"\x03")
-        assert terminal.end() in (0, 1, 130)
+        assert terminal.end() in (0, 130)
         assert "Traceback" not in terminal.screen, terminal.screen
         assert not (directory / "data" / "cluster" / "postmaster.pid").exists()
