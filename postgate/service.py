@@ -22,7 +22,7 @@ from postgate.observe.metrics import Gauges, Key, backend_kind
 from postgate.observe.requests import RequestRecord
 from postgate.postgres.pools import Pools
 from postgate.results.rows import Rows
-from postgate.validator import Facts, Refusal, TextLimits, Validator
+from postgate.validator import LOGGED_LENGTH, Facts, Refusal, TextLimits, Validator
 
 # How long a database that is over its rates is held to them, though they may have changed.
 LIMITS_AGE_S = 1.0
@@ -65,6 +65,7 @@ class Service:
         self.readiness = Readiness(self.pools, requires_walls=not config.allow_unprotected)
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
+        self._shows_statements = config.log_statements != "none"
 
     def gauges(self) -> Gauges:
         """What this process has at the moment."""
@@ -126,18 +127,24 @@ class Service:
                         access = self._within_its_rates(access, caller.token_hash)
                     holding.database_id = access.database_id
                     request = read_request(holding)
-                    record.statements = partial(self._without_constants, request)
+                    if self._shows_statements:
+                        texts = [statement.sql for statement in request.statements[:_MOST_LOGGED]]
+                        logged = [text for text in texts if len(text) <= LOGGED_LENGTH]
+                        record.texts = partial(self._without_constants, logged)
                     record.enter("verdict")
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
-                    is_known = all([self.validator.remembers(statement.sql) for statement in request.statements])
-                    record.verdict = "remembered" if is_known else "made"
-                    outcomes = [self.validator.read(statement.sql) for statement in request.statements]
-                    record.fingerprints = [outcome.fingerprint for outcome in outcomes]
+                    remembered = [self.validator.remembered(statement.sql) for statement in request.statements]
+                    record.verdict = "remembered" if all(remembered) else "made"
+                    outcomes = [
+                        outcome or self.validator.read(statement.sql)
+                        for statement, outcome in zip(request.statements, remembered, strict=True)
+                    ]
+                    record.statements = [(outcome.fingerprint, outcome.operations) for outcome in outcomes]
                 steps = self._judge(request, outcomes, access)
-                record.operations = frozenset().union(*[step.facts.operations for step in steps])
                 results = self.executor.run(access, request, steps, attempt, caller.client, holding.require, record)
-                record.rows = sum([rows.count for rows in results])
+                for rows in results:
+                    record.rows += rows.count
                 pieces = _joined(results) if request.is_batch else results[0].chunks
                 if access.limits.has_rates:
                     self.rates.note(access, volume=sum(map(len, pieces)))
@@ -151,8 +158,8 @@ class Service:
                 record.attempts += 1
                 record.enter("look_up")
 
-    def _without_constants(self, request: Request) -> list[str]:
-        return [self.validator.without_constants(statement.sql) for statement in request.statements[:_MOST_LOGGED]]
+    def _without_constants(self, texts: Sequence[str]) -> list[str]:
+        return [self.validator.without_constants(text) for text in texts]
 
     def _access(self, token_hash: str, attempt: Attempt) -> Access:
         access = None if attempt.looks_up_again else self.registry.remembered.get(token_hash)

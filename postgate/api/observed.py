@@ -31,6 +31,7 @@ class Observed:
             for name, value in headers:
                 if name == "Content-Length":
                     record.answer_bytes = int(value)
+                    break
             headers.append(("X-Request-ID", record.id))
             if self._tells_timing:
                 record.end()

@@ -98,7 +98,7 @@ class Executor:
         record.enter("connection")
         with self._pools.connection(job.backend) as connection:
             record.enter("statement")
-            record.prologue = "prepared" if job.prologue.command.sql in (connection.prepared or ()) else "sent"
+            record.prologue = "prepared" if job.prologue.sql in (connection.prepared or ()) else "sent"
             try:
                 limits = ResultLimits(access.max_rows, self._max_bytes, hold)
                 results = self._converse(connection, job, commands, attempt, limits)
@@ -116,20 +116,21 @@ class Executor:
     def _job(
         self, access: Access, request: Request, steps: Sequence[Step], client: int | None, application: bytes
     ) -> Job:
-        prologue = self._prologue(access, steps[0].facts.defines if steps else "", application)
+        prologue = self._prologue(access, steps[0].facts.defines if steps else "")
         repeatable = request.characteristics.dry_run or not any(
             step.facts.writes or step.facts.own_functions for step in steps
         )
         backend = access.dedicated or self._pools.shared
-        return Job(access, backend, prologue, request, steps, repeatable, None if request.is_detached else client)
+        client = None if request.is_detached else client
+        return Job(access, backend, prologue, application, request, steps, repeatable, client)
 
-    def _prologue(self, access: Access, defines: str, application: bytes) -> Prologue:
+    def _prologue(self, access: Access, defines: str) -> Prologue:
         key = (access.token_hash, access.version, defines)
         prologue = self._prologues.get(key)
         if prologue is None:
             prologue = prologue_for(access, self._timeout_ms, defines)
             self._prologues.put(key, prologue)
-        return prologue.of(application)
+        return prologue
 
     def _prepare(self, job: Job, attempt: Attempt) -> list[Command | None]:
         """All that can be asked before anything of the tenant's runs: a function that is not its own could do what no
@@ -168,7 +169,7 @@ class Executor:
         access = job.access.whatever_is_defined() if len(commands) > 1 else job.access
 
         def prologue_again(step: Step) -> Prologue:
-            return self._prologue(access, step.facts.defines, job.prologue.application)
+            return self._prologue(access, step.facts.defines)
 
         def command_in_place(number: int, describe: Describe) -> Command:
             return self._command(job, number, attempt, describe)
@@ -305,7 +306,7 @@ class Conversation:
             # What other requests have drawn on this connection is not this one's to see.
             self._pipeline.send_own(_FORGET_SEQUENCES)
         if not self._job.steps:
-            self._pipeline.send_own(self._job.prologue.command, self._attempt.prepares)
+            self._send_prologue(self._job.prologue)
 
     def _send(self, number: int, command: Command | None) -> None:
         step = self._job.steps[number]
@@ -332,8 +333,11 @@ class Conversation:
         if self._has_begun:
             self._leave()
         prologue = self._prologue_again(step) if self._has_begun else self._job.prologue
-        self._pipeline.send_own(prologue.command, self._attempt.prepares)
+        self._send_prologue(prologue)
         self._entered, self._has_begun = defines, True
+
+    def _send_prologue(self, prologue: Prologue) -> None:
+        self._pipeline.send_own(prologue.command(self._job.application), self._attempt.prepares)
 
     def _leave(self) -> None:
         """Back to the login, if the transaction is in a sandbox."""

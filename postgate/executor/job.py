@@ -98,19 +98,17 @@ class Prologue(NamedTuple):
     """The first command of a transaction, and the time that it leaves to what follows.
 
     Attributes:
-        application: the application_name of the transaction, the last of the command's parameters.
+        parameters: of the command, but for the last one, which is the transaction's application_name.
     """
 
-    command: Command
+    sql: bytes
+    parameters: list[bytes]
+    types: list[int]
     limit_ms: int
-    application: bytes = b""
 
-    def of(self, application: bytes) -> Prologue:
-        """The same for a transaction of this name."""
-        command = self.command
-        return Prologue(
-            Command(command.sql, [*command.parameters, application], command.types), self.limit_ms, application
-        )
+    def command(self, application: bytes) -> Command:
+        """The command for a transaction of this name."""
+        return Command(self.sql, [*self.parameters, application], self.types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +117,7 @@ class Job:
 
     Attributes:
         prologue: what opens the transaction for the first of them.
+        application: the application_name of the transaction.
         repeatable: running them twice is no different from once.
         client: the descriptor of the socket of the client who waits for the answer; None where the statements go on
             without one.
@@ -127,6 +126,7 @@ class Job:
     access: Access
     backend: Backend
     prologue: Prologue
+    application: bytes
     request: Request
     steps: Sequence[Step]
     repeatable: bool

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from postgate.executor.job import Prologue
-from postgate.postgres.pipeline import Command
 from postgate.postgres.types import BOOL, INT4, TEXT
 from postgate.sql_files import read_sql
 
@@ -18,8 +17,6 @@ _NOT_PRINTABLE = re.compile("[^ -~]")
 NO_TOKEN, NO_DATABASE, STALE_LOOK_UP, NO_ROLES = "PX401", "PX404", "PX409", "PX503"
 ENTER = read_sql("executor", "enter")
 _ENTER_DEDICATED = read_sql("executor", "enter_dedicated")
-
-
 # What PostgreSQL keeps of application_name (manual, "Error Reporting and Logging"), and what of it a request's id has.
 _NAME_BYTES, _ID_BYTES = 63, 36
 
@@ -37,8 +34,7 @@ def application_name(database_name: str, request_id: str) -> bytes:
 
 
 def prologue_for(access: Access, service_timeout_ms: int, defines: str = "") -> Prologue:
-    """The first command of a transaction, without its application_name: it raises when the look-up behind `access` is
-    no longer true.
+    """The first command of a transaction: it raises when the look-up behind `access` is no longer true.
 
     Args:
         service_timeout_ms: what the service allows a statement; the database may allow less.
@@ -55,4 +51,4 @@ def prologue_for(access: Access, service_timeout_ms: int, defines: str = "") -> 
         parameters = [str(limit_ms), lock_timeout, work_mem, str(reads_only)]
         types = [TEXT, TEXT, TEXT, BOOL, TEXT]
         sql = _ENTER_DEDICATED
-    return Prologue(Command(sql, [parameter.encode() for parameter in parameters], types), limit_ms)
+    return Prologue(sql, [parameter.encode() for parameter in parameters], types, limit_ms)

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from random import getrandbits
 from time import monotonic, time
 from typing import Any
 
@@ -22,7 +23,9 @@ RECORD = "postgate.record"
 TOKEN_PREFIX, DATABASE_ID = "postgate.token_prefix", "postgate.database_id"
 # What a client may call its request: it stands in a header, in log lines, and in PostgreSQL's log.
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
-_MADE_BYTES = 12
+# Of an id that is made. It has to be another one each time, not a secret: the system's random numbers would have each
+# request let go of the interpreter once more.
+_MADE_BITS = 96
 # How long the first of those that are answered together waits for the others.
 _TOGETHER_S = 0.05
 # Requests that wait to be told of; more are dropped, and counted.
@@ -46,15 +49,14 @@ class RequestRecord:
     """
     Attributes:
         id: the client's X-Request-ID if it is short and printable, or one that is made.
-        began: when it was here whole (time.time).
         entered: in their order the stages that it has entered, and when (time.monotonic); a stage of a request that is
             tried again is there more than once. They are queue (for a thread, or a turn of its database), look_up
             (whose token it is), read (the body), verdict, prepare (what has to be asked before the statement),
             connection (the wait for one), statement (in the database, with the reading of its result) and answer.
         ended: when its answer was made; 0.0 until then.
         token_prefix: the beginning of the token, which is in the list of tokens too.
-        fingerprints: of each statement, as `validator.fingerprint` makes them.
-        statements: makes the texts without constants, for a listener that wants them; None where there are none yet.
+        statements: of each the fingerprint, as `validator.fingerprint` makes it, and its operations.
+        texts: makes their texts without constants; None where nobody wants them, or there are none yet.
         rows: how many were returned or changed.
         body_bytes, answer_bytes: of the two bodies.
         reason: as the envelope has it.
@@ -71,9 +73,8 @@ class RequestRecord:
     token_prefix = ""
     database_id = ""
     database_name = ""
-    operations: frozenset[str] = frozenset()
-    fingerprints: Sequence[str] = ()
-    statements: Callable[[], list[str]] | None = None
+    statements: Sequence[tuple[str, frozenset[str]]] = ()
+    texts: Callable[[], list[str]] | None = None
     rows = 0
     body_bytes = 0
     answer_bytes = 0
@@ -95,11 +96,8 @@ class RequestRecord:
         """
         get = environ.get
         given = get("HTTP_X_REQUEST_ID")
-        self.id: str = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(_MADE_BYTES).hex()
-        now = monotonic()
-        arrived = get("postgate.arrived") or now
-        self.began = time() - (now - arrived)
-        self.entered: list[tuple[str, float]] = [("queue", arrived)]
+        self.id: str = given if given and _REQUEST_ID.fullmatch(given) else f"{getrandbits(_MADE_BITS):024x}"
+        self.entered: list[tuple[str, float]] = [("queue", get("postgate.arrived") or monotonic())]
         self.method: str = get("REQUEST_METHOD", "")
         self.path: str = get("PATH_INFO", "")[:_MAX_PATH]
         self.client: str = get("REMOTE_ADDR", "")
@@ -135,6 +133,18 @@ class RequestRecord:
         return "unavailable" if self.status >= 500 else "refused"
 
     @property
+    def began(self) -> float:
+        """When it was here whole (time.time)."""
+        return time() - (monotonic() - self.entered[0][1])
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """All that its statements do, or would do."""
+        if len(self.statements) == 1:
+            return self.statements[0][1]
+        return frozenset().union(*[operations for _, operations in self.statements])
+
+    @property
     def seconds(self) -> float:
         """From when it was here whole until its answer was made."""
         return self.ended - self.entered[0][1]
@@ -153,11 +163,12 @@ class RequestRecord:
         self._stages_ms = taken
         return taken
 
-    def shown_fingerprints(self) -> list[str]:
-        """Each once, and of a long batch the first ones."""
-        if len(self.fingerprints) < 2:
-            return list(self.fingerprints)
-        return list(dict.fromkeys(self.fingerprints))[:_MOST_FINGERPRINTS]
+    def fingerprints(self) -> str:
+        """Those of its statements with commas: each once, and of a long batch the first ones."""
+        if len(self.statements) == 1:
+            return self.statements[0][0]
+        different = dict.fromkeys(fingerprint for fingerprint, _ in self.statements)
+        return ",".join(list(different)[:_MOST_FINGERPRINTS])
 
     def severity(self, slow_s: float) -> int:
         """How much it matters, as the logging module has it."""

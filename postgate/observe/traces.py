@@ -87,11 +87,11 @@ class Traces:
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
         carrier = {"traceparent": record.traceparent or "", "tracestate": record.tracestate or ""}
-        begin = record.entered[0][1]
+        began, begin = record.began, record.entered[0][1]
 
         def at(moment: float) -> int:
             """Nanoseconds since 1970, of a moment of time.monotonic."""
-            return int((record.began + moment - begin) * 1e9)
+            return int((began + moment - begin) * 1e9)
 
         span = self._tracer.start_span(
             f"{record.method} {record.path}",
@@ -137,7 +137,7 @@ def _of_statement(record: RequestRecord) -> dict[str, Any]:
         "db.operation.name": ",".join(sorted(record.operations)),
         "db.response.returned_rows": record.rows,
         "db.response.status_code": record.sqlstate,
-        "postgate.fingerprint": ",".join(record.shown_fingerprints()),
+        "postgate.fingerprint": record.fingerprints(),
     }
     return {name: value for name, value in told.items() if value}
 

@@ -23,23 +23,25 @@ _REMEMBERED_TEXTS = 2_048
 # Characters. Longer texts are mostly bulk inserts that never come again, and would fill the memory of a worker.
 _REMEMBERED_LENGTH = 8_192
 # Characters: longer texts do not stand in a log, and of shorter ones no more than this.
-_LOGGED_LENGTH, _SHOWN = 65_536, 2_000
+LOGGED_LENGTH, _SHOWN = 65_536, 2_000
 
 
 class Validator:
-    """Judges texts under the limits of one configuration."""
+    """Judges texts under the limits of one configuration.
+
+    Attributes:
+        remembered: what `read` has said of a text before; None where it has to be read.
+    """
 
     def __init__(self, limits: TextLimits = DEFAULT) -> None:
         self._limits = limits
         # A text means the same for ever, to this version of the code: nothing makes an entry stale.
         self._outcomes: Remembered[str, Facts | Refusal] = Remembered(_REMEMBERED_TEXTS)
+        self.remembered = self._outcomes.get
 
     def read(self, sql: str) -> Facts | Refusal:
         """What one SQL text does, or why nobody may run it."""
-        return self._outcomes.get(sql) or self._analyse(sql)
-
-    def remembers(self, sql: str) -> bool:
-        return self._outcomes.get(sql) is not None
+        return self.remembered(sql) or self._analyse(sql)
 
     def judge(
         self, sql: str, tenant: Tenant, outcome: Facts | Refusal | None = None, follows_others: bool = False
@@ -73,10 +75,8 @@ class Validator:
         return facts
 
     def without_constants(self, sql: str) -> str:
-        """The text with ? for each constant, or its beginning; "" where it is very long, or not made of PostgreSQL's
-        tokens, so that nobody can tell the constants."""
-        if len(sql) > _LOGGED_LENGTH:
-            return ""
+        """The text with ? for each constant, or its beginning; "" where it is not made of PostgreSQL's tokens, so that
+        nobody can tell the constants."""
         try:
             text = without_constants(read(sql, self._limits).tokens)
         except LexError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from postgate.validator.reading.places import Place, TextError
 
@@ -14,6 +15,7 @@ class Refusal:
 
     Attributes:
         fingerprint: as of `Facts`; "" where the text is not made of PostgreSQL's tokens.
+        operations: as of `Facts`: nobody knows any.
     """
 
     message: str
@@ -21,6 +23,7 @@ class Refusal:
     hint: str = ""
     place: Place | None = None
     fingerprint: str = ""
+    operations: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def of(cls, error: TextError, fingerprint: str = "") -> Refusal:

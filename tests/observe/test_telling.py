@@ -1,17 +1,21 @@
 """Those who are told of answered requests: a slow or a broken one costs no request anything."""
 
+import gc
 import multiprocessing
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from types import FunctionType, ModuleType
 
 import pytest
 from support.events import answered_requests, heard_events
+from support.service import Service, a_service
 
 from postgate.observe import requests
 from postgate.observe.events import RecordsDropped, UnexpectedFailure
 from postgate.observe.log import Log
 from postgate.observe.requests import RequestRecord
+from postgate.service import Service as ServiceOfAWorker
 
 
 def answer(count: int) -> None:
@@ -31,6 +35,39 @@ def test_one_that_fails_keeps_nothing_from_the_others() -> None:
         requests.unlisten(fail)
     assert len(told) == 3
     assert {type(event) for event in heard} == {UnexpectedFailure}
+
+
+@pytest.mark.parametrize("log_statements", ["none", "all"])
+def test_what_waits_to_be_told_keeps_no_parameter(shared_service: Service, log_statements: str) -> None:
+    """Twenty thousand requests may wait, long after the memory for their bodies was given back."""
+    value = "canary of a parameter"
+    with a_service(shared_service.conninfo, log_statements=log_statements) as service, answered_requests() as told:
+        token = shared_service.tenant().token
+        assert service.query("SELECT $1 AS a", value, token=token).status == 200
+        assert service.query("SELECT $1 FROM missing", value, token=token).status == 500
+        # Nothing remembers texts of these lengths.
+        assert service.query(f"SELECT '{value}'{' ' * 9000}AS a", token=token).status == 200
+        assert service.query(f"SELECT '{value}{' ' * 70_000}' AS a", token=token).status == 200
+        requests.tell_now()
+        assert len(told) == 4
+        assert all((record.texts is not None) == (log_statements == "all") for record in told)
+        kept = [text for text in reached_from(told) if value in text]
+        assert [len(text) < 10_000 for text in kept] == ([] if log_statements == "none" else [True])
+
+
+def reached_from(root: object) -> set[str]:
+    """The texts that live as long as an object does, but for what modules and classes have."""
+    seen: set[int] = set()
+    left, texts = [root], set()
+    while left:
+        found = left.pop()
+        if id(found) in seen or isinstance(found, ModuleType | type | FunctionType | ServiceOfAWorker):
+            continue
+        seen.add(id(found))
+        if isinstance(found, str):
+            texts.add(found)
+        left += gc.get_referents(found)
+    return texts
 
 
 def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,8 @@ class Service:
 @contextmanager
 def a_service(conninfo: str, **settings: Any) -> Iterator[Service]:
     """A service on this migrated database, in this process."""
-    config = Config(conninfo=conninfo, **settings)
+    # So that a test's own log can have the statements; there is no other one in this process.
+    config = Config(conninfo=conninfo, **({"log_statements": "all"} | settings))
     app = create_app(config)
     server = Server(app, threads=config.threads, limits=Limits(body_bytes=config.max_body_bytes), terms=app.terms)
     try:
