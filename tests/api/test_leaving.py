@@ -10,13 +10,11 @@ from contextlib import closing
 
 import pytest
 from support.loops import connect, to_the_end
-from support.service import Service, Tenant, a_service
+from support.service import Service, Tenant, a_service, until_active
 
 LONG = "count(*) FROM generate_series(1, 100000) AS a, generate_series(1, 100000) AS b"
 # A second or two.
 A_WHILE = "count(*) FROM generate_series(1, 5000000) AS a"
-ACTIVE = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'
-    AND query LIKE %s AND pid <> pg_backend_pid()"""
 
 
 def send(service: Service, tenant: Tenant, **members: object) -> socket.socket:
@@ -25,13 +23,6 @@ def send(service: Service, tenant: Tenant, **members: object) -> socket.socket:
     client = connect(service.port)
     client.sendall(head.encode() + b"\r\n" + body)
     return client
-
-
-def until(service: Service, running: int, like: str = "%generate_series%") -> None:
-    deadline = time.monotonic() + 8
-    while service.execute(ACTIVE, like) != [(running,)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def reset(client: socket.socket) -> None:
@@ -55,9 +46,9 @@ def test_what_nobody_waits_for_is_cancelled(service: Service, members: dict[str,
     tenant = service.tenant()
     service.query("CREATE TABLE t (n bigint)", token=tenant.token)
     client = send(service, tenant, **members)
-    until(service, 1)
+    until_active(service, 1)
     leave(client)  # type: ignore[operator]
-    until(service, 0)
+    until_active(service, 0)
     assert service.query("SELECT count(*) FROM t", token=tenant.token).rows == [{"count": 0}]
 
 
@@ -65,9 +56,9 @@ def test_a_detached_request_goes_on(service: Service) -> None:
     tenant = service.tenant()
     service.query("CREATE TABLE t (n bigint)", token=tenant.token)
     client = send(service, tenant, sql=f"INSERT INTO t SELECT {A_WHILE}", detached=True)
-    until(service, 1)
+    until_active(service, 1)
     client.close()
-    until(service, 0)
+    until_active(service, 0)
     assert service.query("SELECT n FROM t", token=tenant.token).rows == [{"n": 5000000}]
 
 
@@ -86,7 +77,7 @@ def test_who_has_closed_one_direction_only_gets_the_answer(service: Service) -> 
 def test_an_administrators_cancel_is_no_timeout(service: Service) -> None:
     tenant = service.tenant()
     with closing(send(service, tenant, sql=f"SELECT {LONG}")) as client:
-        until(service, 1)
+        until_active(service, 1)
         service.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT count%100000%'")
         head, _, body = client.recv(65536).partition(b"\r\n\r\n")
         told = json.loads(body)
@@ -125,4 +116,4 @@ def test_a_cancel_hits_nobody_else(conninfo: str) -> None:
             thread.join()
         assert set(answers) == {'{"rows":[{"sum":4501500}],"row_count":1}'}
         assert left["all"] > 10
-        until(service, 0)
+        until_active(service, 0)

@@ -18,7 +18,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from support.paths import ROOT, a_directory
 from support.processes import START_S, execute, free_port, running
-from support.service import Service
+from support.service import Service, until_active
 
 from postgate.embedded.cluster import Cluster
 from postgate.metadata import migrate
@@ -194,10 +194,12 @@ def test_a_killed_master_leaves_the_port_free(conninfo: str, tmp_path: Path) -> 
         sql = "SELECT count(*) FROM generate_series(1, 5000) AS a, generate_series(1, 5000) AS b"
         asking = threading.Thread(target=lambda: statuses.append(service.query(sql).status))
         asking.start()
-        time.sleep(0.3)
+        until_active(service, 1)
         os.kill(served.process.pid, signal.SIGKILL)
         served.process.wait()
         with running(SERVE, tmp_path, port, DATABASE_URL=conninfo, POSTGATE_WORKERS="1") as again:
+            # The workers of the killed one answer until they notice.
+            again.wait_until("Ctrl-C stops it")
             again.healthy()
             assert service.query("SELECT 1 AS a").rows == [{"a": 1}]
             asking.join()

@@ -139,6 +139,16 @@ def break_a_connection(service: Service) -> threading.Timer:
     return closing
 
 
+def until_active(service: Service, count: int, like: str = "%generate_series%") -> None:
+    """Return when so many statements like this run."""
+    active = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'
+        AND query LIKE %s AND pid <> pg_backend_pid()"""
+    deadline = time.monotonic() + 30
+    while service.execute(active, like) != [(count,)]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def until_somebody_waits(service: Service) -> None:
     """Return when a statement waits for a lock."""
     waiting = """SELECT count(*) FROM pg_stat_activity
