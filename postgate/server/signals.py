@@ -17,12 +17,12 @@ def end_on_signals() -> None:
     def end(signum: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + signum)
 
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, end)
-    # A command in the background has it ignored. Python's own exception would end the process by the signal itself
-    # where it comes while a class is made from text, as dataclasses are, even if it is caught later.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, end)
+    # Python's own exception for Ctrl-C would end the process by the signal where it comes while a class is made from
+    # text, as dataclasses are, even if it is caught later.
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # In the background, or under nohup, some are ignored.
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, end)
 
 
 def stop_gracefully_on_interrupt() -> None:

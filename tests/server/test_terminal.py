@@ -47,7 +47,8 @@ def test_a_taken_port_is_told_at_once(directory: Path) -> None:
 END = """
 import signal, sys
 from postgate.server.signals import end_on_signals
-signal.signal(signal.SIGINT, getattr(signal, sys.argv[1]))
+for signum in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(signum, getattr(signal, sys.argv[1]))
 end_on_signals()
 exec(sys.argv[2])
 """
@@ -59,7 +60,9 @@ INTERRUPTED = "signal.raise_signal(signal.SIGINT)"
     [
         ("default_int_handler", INTERRUPTED, 130),
         ("SIG_IGN", INTERRUPTED, 0),
-        ("default_int_handler", "signal.raise_signal(signal.SIGTERM)", 143),
+        ("SIG_DFL", "signal.raise_signal(signal.SIGTERM)", 143),
+        ("SIG_DFL", "signal.raise_signal(signal.SIGHUP)", 129),
+        ("SIG_IGN", "signal.raise_signal(signal.SIGHUP)", 0),
     ],
 )
 def test_the_status_tells_the_signal_where_code_is_made_from_text_too(
