@@ -105,8 +105,8 @@ class NoValidator:
         """Nothing is known of any text."""
         return Facts()
 
-    def remembers(self, sql: str) -> bool:
-        return False
+    def remembered(self, sql: str) -> None:
+        """Nor is it kept."""
 
 
 @contextmanager
