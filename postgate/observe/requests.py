@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from random import getrandbits
+from random import Random
 from time import monotonic, time
 from typing import Any
 
@@ -24,8 +24,11 @@ TOKEN_PREFIX, DATABASE_ID = "postgate.token_prefix", "postgate.database_id"
 # What a client may call its request: it stands in a header, in log lines, and in PostgreSQL's log.
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 # Of an id that is made. It has to be another one each time, not a secret: the system's random numbers would have each
-# request let go of the interpreter once more.
+# request let go of the interpreter once more. What others do with the numbers of the process leaves these alone.
 _MADE_BITS = 96
+_numbers = Random()  # noqa: S311
+# A forked process would go on with its parent's.
+os.register_at_fork(after_in_child=_numbers.seed)
 # How long the first of those that are answered together waits for the others.
 _TOGETHER_S = 0.05
 # Requests that wait to be told of; more are dropped, and counted.
@@ -96,7 +99,7 @@ class RequestRecord:
         """
         get = environ.get
         given = get("HTTP_X_REQUEST_ID")
-        self.id: str = given if given and _REQUEST_ID.fullmatch(given) else f"{getrandbits(_MADE_BITS):024x}"
+        self.id: str = given if given and _REQUEST_ID.fullmatch(given) else f"{_numbers.getrandbits(_MADE_BITS):024x}"
         self.entered: list[tuple[str, float]] = [("queue", get("postgate.arrived") or monotonic())]
         self.method: str = get("REQUEST_METHOD", "")
         self.path: str = get("PATH_INFO", "")[:_MAX_PATH]

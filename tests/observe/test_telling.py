@@ -2,6 +2,7 @@
 
 import gc
 import multiprocessing
+import random
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -102,7 +103,7 @@ def _in_a_child(sender: Connection) -> None:
     requests.listen(listen)
     answer(2)
     has_told.wait(10)
-    sender.send(len(told))
+    sender.send([record.id for record in told])
 
 
 def test_a_forked_process_tells_its_own() -> None:
@@ -110,11 +111,17 @@ def test_a_forked_process_tells_its_own() -> None:
     with answered_requests():
         # Told of in this process, in a moment.
         answer(5)
+        random.seed(1)
+        before = RequestRecord({}).id
+        random.seed(1)
         child = multiprocessing.get_context("fork").Process(target=_in_a_child, args=[sender])
         child.start()
         assert receiver.poll(20)
-        assert receiver.recv() == 2
+        ids = receiver.recv()
+        assert len(ids) == 2
         child.join(10)
+        # They are nobody else's: neither its parent's nor those of whoever sets the numbers of the process.
+        assert len({before, *ids, *(RequestRecord({}).id for _ in range(2))}) == 5
 
 
 def test_a_log_that_nobody_reads_costs_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
