@@ -65,7 +65,6 @@ class Service:
         self.readiness = Readiness(self.pools, requires_walls=not config.allow_unprotected)
         self.validator = Validator(TextLimits(config.max_characters, config.max_steps, config.max_nesting))
         self.executor = Executor(self.pools, config)
-        self._shows_statements = config.log_statements != "none"
 
     def gauges(self) -> Gauges:
         """What this process has at the moment."""
@@ -127,19 +126,16 @@ class Service:
                         access = self._within_its_rates(access, caller.token_hash)
                     holding.database_id = access.database_id
                     request = read_request(holding)
-                    if self._shows_statements:
+                    if self.config.log_statements != "none":
                         texts = [statement.sql for statement in request.statements[:_MOST_LOGGED]]
-                        logged = [text for text in texts if len(text) <= LOGGED_LENGTH]
-                        record.texts = partial(self._without_constants, logged)
+                        shown = [text for text in texts if len(text) <= LOGGED_LENGTH]
+                        record.texts = partial(self._without_constants, shown)
                     record.enter("verdict")
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
                     remembered = [self.validator.remembered(statement.sql) for statement in request.statements]
                     record.verdict = "remembered" if all(remembered) else "made"
-                    outcomes = [
-                        outcome or self.validator.read(statement.sql)
-                        for statement, outcome in zip(request.statements, remembered, strict=True)
-                    ]
+                    outcomes = [self.validator.read(statement.sql) for statement in request.statements]
                     record.statements = [(outcome.fingerprint, outcome.operations) for outcome in outcomes]
                 steps = self._judge(request, outcomes, access)
                 results = self.executor.run(access, request, steps, attempt, caller.client, holding.require, record)

@@ -240,10 +240,10 @@ class Cluster:
 
     def stop(self) -> None:
         """Fast shutdown, and only when that hangs an immediate one, from which the next start recovers."""
-        pid = self._started()
-        # Where it has no socket yet, it makes one before it looks at the signal.
-        sockets = (self._sockets_in_use() if pid else None) or self._sockets
+        pid, sockets = self._started(), self._sockets
         if pid is not None:
+            # Where it has no socket yet, it makes one before it looks at the signal.
+            sockets = self._sockets_in_use() or sockets
             self._end(pid)
         if sockets is not None and sockets != self.cluster:
             _remove_sockets(sockets)
@@ -268,18 +268,19 @@ class Cluster:
 @contextmanager
 def _signals_wait() -> Iterator[None]:
     """What would interrupt the body comes at its end. Python interrupts the main thread alone (its manual, signal)."""
-    came: list[int] = []
-    ours = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     if threading.current_thread() is not threading.main_thread():
-        ours = {}
+        yield
+        return
+    came: list[int] = []
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     # One that is ignored, or ends the process at once, stays as it is: the process that is made inherits that.
-    ours = {signum: handler for signum, handler in ours.items() if callable(handler)}
+    interrupting = {signum: handler for signum, handler in handlers.items() if callable(handler)}
     try:
-        for signum in ours:
+        for signum in interrupting:
             signal.signal(signum, lambda signum, _frame: came.append(signum))
         yield
     finally:
-        for signum, handler in ours.items():
+        for signum, handler in interrupting.items():
             signal.signal(signum, handler)
         for waiting in came:
             signal.raise_signal(waiting)

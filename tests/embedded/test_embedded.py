@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from support.paths import ROOT, a_directory
+from support.paths import a_directory
+from support.processes import execute
 
 from postgate.embedded import EmbeddedError, cluster, running
 from postgate.embedded.account import Account
@@ -266,14 +267,8 @@ def test_an_interrupt_in_its_start_leaves_nothing_behind(used: Path, after_ms: f
             directory.mkdir()
             directory.chmod(0o777)
         (work / "kept").write_text("of somebody else")
-        done = subprocess.run(
-            [sys.executable, "-c", INTERRUPTED, used, str(after_ms / 1000)],
-            cwd=work,
-            env=os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [sys.executable, "-c", INTERRUPTED, str(used), str(after_ms / 1000)]
+        done = execute(command, work, TMPDIR=str(temporary))
         assert (done.returncode, done.stderr) == (3, "")
         # A process that was just made may not say yet where it works.
         time.sleep(0.2)
