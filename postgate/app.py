@@ -43,7 +43,7 @@ class App(Flask):
         self.register_blueprint(health.bp)
         self.register_error_handler(Exception, answers.response)
         self.wsgi_app = Observed(  # type: ignore[method-assign]
-            QueryEndpoint(service, self.wsgi_app), config.server_timing
+            QueryEndpoint(service), self.wsgi_app, config.server_timing
         )
 
     def _is_immediate(self, environ: dict[str, Any]) -> bool:

@@ -56,6 +56,7 @@ class Service:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._logs_statements = config.log_statements != "none"
         self.pools = Pools(config)
         self.registry = Registry(self.pools, config.max_concurrency, config.slow_concurrency)
         self.slots = Slots(config.pool_share)
@@ -126,17 +127,14 @@ class Service:
                         access = self._within_its_rates(access, caller.token_hash)
                     holding.database_id = access.database_id
                     request = read_request(holding)
-                    if self.config.log_statements != "none":
+                    if self._logs_statements:
                         texts = [statement.sql for statement in request.statements[:_MOST_LOGGED]]
                         shown = [text for text in texts if len(text) <= LOGGED_LENGTH]
                         record.texts = partial(self._without_constants, shown)
-                    record.enter("verdict")
+                    record.verdict_at = time.monotonic()
                     if access.limits.has_rates:
                         self.rates.note(access, len(request.statements), request.body_bytes)
-                    remembered = [self.validator.remembered(statement.sql) for statement in request.statements]
-                    record.verdict = "remembered" if all(remembered) else "made"
-                    outcomes = [self.validator.read(statement.sql) for statement in request.statements]
-                    record.statements = [(outcome.fingerprint, outcome.operations) for outcome in outcomes]
+                    outcomes = self._read(request, record)
                 steps = self._judge(request, outcomes, access)
                 results = self.executor.run(access, request, steps, attempt, caller.client, holding.require, record)
                 for rows in results:
@@ -152,7 +150,20 @@ class Service:
                     self.registry.forget(caller.token_hash)
                     raise
                 record.attempts += 1
-                record.enter("look_up")
+                record.again("look_up")
+
+    def _read(self, request: Request, record: RequestRecord) -> list[Facts | Refusal]:
+        """What the validator says of each statement."""
+        outcomes = []
+        record.verdict = "remembered"
+        for statement in request.statements:
+            outcome = self.validator.remembered(statement.sql)
+            if outcome is None:
+                record.verdict = "made"
+                outcome = self.validator.read(statement.sql)
+            outcomes.append(outcome)
+        record.statements = [(outcome.fingerprint, outcome.operations) for outcome in outcomes]
+        return outcomes
 
     def _without_constants(self, texts: Sequence[str]) -> list[str]:
         return [self.validator.without_constants(text) for text in texts]

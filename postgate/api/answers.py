@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
@@ -11,10 +13,10 @@ from postgate.http import refusals
 from postgate.observe.events import UnexpectedFailure, happened
 from postgate.observe.requests import RequestRecord, current
 
+Headers = list[tuple[str, str]]
 
-def refusal(
-    error: Exception, is_neon: bool = False, by_sqlstate: bool = False
-) -> tuple[str, list[tuple[str, str]], bytes]:
+
+def refusal(error: Exception, is_neon: bool = False, by_sqlstate: bool = False) -> tuple[str, Headers, bytes]:
     """The answer to a request that failed: status line, headers and body, as WSGI has them.
 
     What is no error of ours is logged and told as INTERNAL_ERROR.
@@ -37,6 +39,17 @@ def response(error: Exception) -> Response:
     """The same for Flask, where it refuses a request before a view is reached."""
     status, headers, body = refusal(error)
     return Response(body, status, headers)
+
+
+def of_record(record: RequestRecord, tells_timing: bool) -> Headers:
+    """The headers that tell of the request itself, whose answer is made: its id, and if the client is to learn it how
+    long each stage has taken, in milliseconds (W3C, "Server Timing")."""
+    told = [("X-Request-ID", record.id)]
+    if tells_timing:
+        record.ended = monotonic()
+        taken = [*record.stages_ms().items(), ("total", record.seconds * 1000)]
+        told.append(("Server-Timing", ", ".join(f"{stage};dur={ms:.3f}" for stage, ms in taken)))
+    return told
 
 
 def _public(error: Exception) -> PostgateError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
+from time import monotonic
 from typing import IO, Any
 
 from werkzeug.exceptions import HTTPException
@@ -19,7 +20,7 @@ from postgate.api import answers, body, neon
 from postgate.errors import BodyTooLarge, RequestRefused, Unauthorized
 from postgate.executor.job import Request
 from postgate.http.refusals import HEADERS
-from postgate.observe.requests import RECORD, TOKEN_PREFIX, RequestRecord
+from postgate.observe.requests import TOKEN_PREFIX, RequestRecord
 from postgate.results.rows import LARGE, UNHELD
 from postgate.service import Caller, Service
 
@@ -38,24 +39,22 @@ def is_query(environ: Mapping[str, Any]) -> bool:
 
 
 class QueryEndpoint:
-    """Answers POST /query as PEP 3333 has it, and hands all else to another application."""
+    """Answers POST /query as PEP 3333 has it, and notes in its record what it answers."""
 
-    def __init__(self, service: Service, others: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._others = others
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if not is_query(environ):
-            return self._others(environ, start_response)
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any], record: RequestRecord
+    ) -> Iterable[bytes]:
+        record.look_up_at = monotonic()
         config = self._service.config
-        record: RequestRecord = environ[RECORD]
-        record.enter("look_up")
         # Before the body is read only a header of its own tells Neon's driver.
         is_neon = neon.CONNECTION_STRING in environ
 
         def read_request(holding: Holding) -> Request:
             nonlocal is_neon
-            record.enter("read")
+            record.read_at = monotonic()
             data = _body(environ, config.max_body_bytes)
             record.body_bytes = len(data)
             if len(data) > UNHELD:
@@ -70,15 +69,17 @@ class QueryEndpoint:
             caller = Caller(token_hash(environ), environ.get("postgate.client"), environ.get("postgate.join"))
             record.token_prefix = environ[TOKEN_PREFIX]
             pieces, holding = self._service.run(caller, read_request, record)
-            record.enter("answer")
+            record.answer_at = monotonic()
         except Exception as error:
-            record.enter("answer")
+            record.answer_at = monotonic()
             status, headers, envelope = answers.refusal(error, is_neon, config.status_by_sqlstate)
-            start_response(status, headers)
+            record.answer_bytes = len(envelope)
+            start_response(status, headers + answers.of_record(record, config.server_timing))
             return [envelope]
-        size = sum(map(len, pieces))
+        record.status = 200
+        record.answer_bytes = size = sum(map(len, pieces))
         headers = [("Content-Type", "application/json"), ("Content-Length", str(size)), *HEADERS.items()]
-        start_response("200 OK", headers)
+        start_response("200 OK", headers + answers.of_record(record, config.server_timing))
         if size <= UNHELD:
             holding.keep(0)
             return [b"".join(pieces)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 
 from postgate.access.registry import Access
 from postgate.config import Config
@@ -14,7 +15,7 @@ from postgate.executor.checks import Checks, check_names
 from postgate.executor.failures import add_hint
 from postgate.executor.job import Job, Prologue, Request, Step
 from postgate.executor.parameters import INFERRED, StatementKey, dump, require_single, types_of
-from postgate.executor.prologue import application_name, prologue_for
+from postgate.executor.prologue import prologue_for
 from postgate.executor.questions import Describe, arrange_roles, describe
 from postgate.executor.shares import Shares
 from postgate.observe.requests import RequestRecord
@@ -84,20 +85,20 @@ class Executor:
         Args:
             client: as of a Job, if the request is not detached.
             hold: as of ResultLimits.
-            record: of the request, which enters its stages here; the transaction has its id.
+            record: of the request, which enters its stages here; the transaction is called by its id.
 
         Raises:
             ServerError, ConnectionLost: `attempt.after` knows whether to try again, and what the client is told.
             PostgateError: anything else that goes wrong.
         """
-        record.enter("prepare")
-        job = self._job(access, request, steps, client, application_name(access.name, record.id))
+        record.prepare_at = monotonic()
+        job = self._job(access, request, steps, client, record.id)
         commands = self._prepare(job, attempt)
         if self._shares.going_on:
             self._shares.require(access.database_id)
-        record.enter("connection")
+        record.connection_at = monotonic()
         with self._pools.connection(job.backend) as connection:
-            record.enter("statement")
+            record.statement_at = monotonic()
             record.prologue = "prepared" if job.prologue.sql in (connection.prepared or ()) else "sent"
             try:
                 limits = ResultLimits(access.max_rows, self._max_bytes, hold)
@@ -113,16 +114,14 @@ class Executor:
             self._remember_untyped(job, attempt)
         return results
 
-    def _job(
-        self, access: Access, request: Request, steps: Sequence[Step], client: int | None, application: bytes
-    ) -> Job:
+    def _job(self, access: Access, request: Request, steps: Sequence[Step], client: int | None, request_id: str) -> Job:
         prologue = self._prologue(access, steps[0].facts.defines if steps else "")
         repeatable = request.characteristics.dry_run or not any(
             step.facts.writes or step.facts.own_functions for step in steps
         )
         backend = access.dedicated or self._pools.shared
         client = None if request.is_detached else client
-        return Job(access, backend, prologue, application, request, steps, repeatable, client)
+        return Job(access, backend, prologue, request_id, request, steps, repeatable, client)
 
     def _prologue(self, access: Access, defines: str) -> Prologue:
         key = (access.token_hash, access.version, defines)
@@ -337,7 +336,7 @@ class Conversation:
         self._entered, self._has_begun = defines, True
 
     def _send_prologue(self, prologue: Prologue) -> None:
-        self._pipeline.send_own(prologue.command(self._job.application), self._attempt.prepares)
+        self._pipeline.send_own(prologue.command(self._job.request_id), self._attempt.prepares)
 
     def _leave(self) -> None:
         """Back to the login, if the transaction is in a sandbox."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from postgate.validator.facts import Facts
 
 
+# What PostgreSQL keeps of application_name (manual, "Error Reporting and Logging"), and what of it a request's id has.
+_NAME_BYTES, _ID_BYTES = 63, 36
+
+
 class Number(str):
     """A JSON number as its digits."""
 
@@ -98,17 +102,22 @@ class Prologue(NamedTuple):
     """The first command of a transaction, and the time that it leaves to what follows.
 
     Attributes:
-        parameters: of the command, but for the last one, which is the transaction's application_name.
+        parameters: of the command, but for the last one, which is what PostgreSQL's log and pg_stat_activity call the
+            transaction.
+        name: how that begins, in ASCII; the request's id follows.
     """
 
     sql: bytes
     parameters: list[bytes]
     types: list[int]
     limit_ms: int
+    name: bytes
 
-    def command(self, application: bytes) -> Command:
-        """The command for a transaction of this name."""
-        return Command(self.sql, [*self.parameters, application], self.types)
+    def command(self, request_id: str) -> Command:
+        """The command for a transaction of this request."""
+        own = request_id[:_ID_BYTES].encode()
+        name = b"%b %b" % (self.name[: _NAME_BYTES - 1 - len(own)], own)
+        return Command(self.sql, [*self.parameters, name], self.types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,7 @@ class Job:
 
     Attributes:
         prologue: what opens the transaction for the first of them.
-        application: the application_name of the transaction.
+        request_id: a part of the transaction's application_name.
         repeatable: running them twice is no different from once.
         client: the descriptor of the socket of the client who waits for the answer; None where the statements go on
             without one.
@@ -126,7 +135,7 @@ class Job:
     access: Access
     backend: Backend
     prologue: Prologue
-    application: bytes
+    request_id: str
     request: Request
     steps: Sequence[Step]
     repeatable: bool

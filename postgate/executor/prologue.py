@@ -17,20 +17,6 @@ _NOT_PRINTABLE = re.compile("[^ -~]")
 NO_TOKEN, NO_DATABASE, STALE_LOOK_UP, NO_ROLES = "PX401", "PX404", "PX409", "PX503"
 ENTER = read_sql("executor", "enter")
 _ENTER_DEDICATED = read_sql("executor", "enter_dedicated")
-# What PostgreSQL keeps of application_name (manual, "Error Reporting and Logging"), and what of it a request's id has.
-_NAME_BYTES, _ID_BYTES = 63, 36
-
-
-def application_name(database_name: str, request_id: str) -> bytes:
-    """What PostgreSQL's log and pg_stat_activity call a transaction: of both parts the beginning, in ASCII."""
-    own_id = request_id[:_ID_BYTES]
-    most = _NAME_BYTES - len(f"postgate  {own_id}")
-    name = (
-        database_name
-        if database_name.isascii() and database_name.isprintable()
-        else _NOT_PRINTABLE.sub("?", database_name)
-    )
-    return f"postgate {name[:most]} {own_id}".encode()
 
 
 def prologue_for(access: Access, service_timeout_ms: int, defines: str = "") -> Prologue:
@@ -51,4 +37,5 @@ def prologue_for(access: Access, service_timeout_ms: int, defines: str = "") -> 
         parameters = [str(limit_ms), lock_timeout, work_mem, str(reads_only)]
         types = [TEXT, TEXT, TEXT, BOOL, TEXT]
         sql = _ENTER_DEDICATED
-    return Prologue(sql, [parameter.encode() for parameter in parameters], types, limit_ms)
+    name = f"postgate {_NOT_PRINTABLE.sub('?', access.name)}".encode()
+    return Prologue(sql, [parameter.encode() for parameter in parameters], types, limit_ms, name)

@@ -25,7 +25,7 @@ def describe(pools: Pools, job: Job, command: Command) -> list[Type | None]:
     """As `Describe`, in a transaction of its own."""
     with pools.connection(job.backend) as connection:
         with Pipeline(connection, job.prologue.limit_ms, repeatable=True) as pipeline:
-            pipeline.send_own(job.prologue.command(job.application))
+            pipeline.send_own(job.prologue.command(job.request_id))
             pipeline.describe(command)
             pipeline.commit()
             pipeline.result()

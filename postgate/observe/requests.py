@@ -9,9 +9,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from operator import attrgetter
 from random import Random
 from time import monotonic, time
-from typing import Any
+from typing import Any, Literal
 
 from postgate.observe.events import RecordsDropped, UnexpectedFailure, happened
 
@@ -45,6 +46,11 @@ _LIMITS = {
     "RATE_LIMITED": "rate",
     "TIMEOUT": "time",
 }
+# What a request goes through; each ends where the next one begins: it waits for a thread, or a turn of its database; it
+# is found out whose token it has; its body is read; it is judged; what has to be asked before the statement is asked;
+# it waits for a connection; its statement runs in the database, and the result is read; its answer is made.
+STAGES = ("queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer")
+_MOMENTS = attrgetter(*[f"{stage}_at" for stage in STAGES])
 _WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
@@ -52,11 +58,9 @@ class RequestRecord:
     """
     Attributes:
         id: the client's X-Request-ID if it is short and printable, or one that is made.
-        entered: in their order the stages that it has entered, and when (time.monotonic); a stage of a request that is
-            tried again is there more than once. They are queue (for a thread, or a turn of its database), look_up
-            (whose token it is), read (the body), verdict, prepare (what has to be asked before the statement),
-            connection (the wait for one), statement (in the database, with the reading of its result) and answer.
-        ended: when its answer was made; 0.0 until then.
+        queue_at, look_up_at ...: when (time.monotonic) it has entered each of the STAGES, of its last try if there were
+            several; 0.0 for those that it has not.
+        ended: when its answer was made, by the same clock; 0.0 until then.
         token_prefix: the beginning of the token, which is in the list of tokens too.
         statements: of each the fingerprint, as `validator.fingerprint` makes it, and its operations.
         texts: makes their texts without constants; None where nobody wants them, or there are none yet.
@@ -69,7 +73,7 @@ class RequestRecord:
     """
 
     # What most requests never change is set for those that do.
-    ended = 0.0
+    queue_at = look_up_at = read_at = verdict_at = prepare_at = connection_at = statement_at = answer_at = ended = 0.0
     forwarded_for = ""
     traceparent: str | None = None
     tracestate: str | None = None
@@ -89,6 +93,7 @@ class RequestRecord:
     code = ""
     reason = ""
     sqlstate = ""
+    _before: Sequence[tuple[str, float]] = ()
     _stages_ms: dict[str, float] | None = None
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
@@ -100,7 +105,7 @@ class RequestRecord:
         get = environ.get
         given = get("HTTP_X_REQUEST_ID")
         self.id: str = given if given and _REQUEST_ID.fullmatch(given) else f"{_numbers.getrandbits(_MADE_BITS):024x}"
-        self.entered: list[tuple[str, float]] = [("queue", get("postgate.arrived") or monotonic())]
+        self.queue_at = get("postgate.arrived") or monotonic()
         self.method: str = get("REQUEST_METHOD", "")
         self.path: str = get("PATH_INFO", "")[:_MAX_PATH]
         self.client: str = get("REMOTE_ADDR", "")
@@ -111,14 +116,24 @@ class RequestRecord:
         if DATABASE_ID in environ:
             self.token_prefix, self.database_id = environ[TOKEN_PREFIX], environ[DATABASE_ID]
 
-    def enter(self, stage: str) -> None:
-        """The stage before has ended, however, and this one begins."""
-        self.entered.append((stage, monotonic()))
+    def again(self, stage: Literal["queue", "look_up"]) -> None:
+        """It is tried again, from this stage on."""
+        self._before = self.entered
+        for name in STAGES:
+            setattr(self, f"{name}_at", 0.0)
+        setattr(self, f"{stage}_at", monotonic())
 
-    def end(self) -> None:
-        """The answer is made."""
-        self.ended = monotonic()
-        self._stages_ms = None
+    @property
+    def entered(self) -> list[tuple[str, float]]:
+        """In their order the stages that it has entered, and when; those of a request that was tried again are there
+        more than once."""
+        moments = _MOMENTS(self)
+        return [*self._before, *[stage for stage in zip(STAGES, moments, strict=True) if stage[1]]]
+
+    @property
+    def arrived(self) -> float:
+        """When it was here whole (time.monotonic)."""
+        return self._before[0][1] if self._before else self.queue_at
 
     def refused(self, status: int, code: str, reason: str, fields: Mapping[str, object]) -> None:
         """It is answered by an error, whose envelope has these fields."""
@@ -138,7 +153,7 @@ class RequestRecord:
     @property
     def began(self) -> float:
         """When it was here whole (time.time)."""
-        return time() - (monotonic() - self.entered[0][1])
+        return time() - (monotonic() - self.arrived)
 
     @property
     def operations(self) -> frozenset[str]:
@@ -150,7 +165,7 @@ class RequestRecord:
     @property
     def seconds(self) -> float:
         """From when it was here whole until its answer was made."""
-        return self.ended - self.entered[0][1]
+        return self.ended - self.arrived
 
     def stages_ms(self) -> dict[str, float]:
         """Milliseconds of each stage of an answered request, to the microsecond, in the order in which they were first
@@ -158,8 +173,9 @@ class RequestRecord:
         if self._stages_ms is not None:
             return self._stages_ms
         taken: dict[str, float] = {}
-        stage, since = self.entered[0]
-        for following, when in self.entered[1:]:
+        entered = self.entered
+        stage, since = entered[0]
+        for following, when in entered[1:]:
             taken[stage] = taken.get(stage, 0.0) + int((when - since) * 1e6) / 1e3
             stage, since = following, when
         taken[stage] = taken.get(stage, 0.0) + int((self.ended - since) * 1e6) / 1e3
@@ -209,7 +225,8 @@ class _Answered:
 
     def begin(self) -> None:
         self._waiting: deque[RequestRecord] = deque()
-        self._is_awake = threading.Event()
+        # The thread waits for the event; the flag says the same at less cost to a request.
+        self._wakes, self._is_awake = threading.Event(), False
         self._telling, self._starting = threading.Lock(), threading.Lock()
         self._dropped = 0
         self._thread: threading.Thread | None = None
@@ -220,7 +237,7 @@ class _Answered:
             self._dropped += 1
             return
         waiting.append(record)
-        if not self._is_awake.is_set():
+        if not self._is_awake:
             self._wake()
 
     def tell(self) -> None:
@@ -243,13 +260,15 @@ class _Answered:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="postgate-observe", daemon=True)
                 self._thread.start()
-        self._is_awake.set()
+        self._is_awake = True
+        self._wakes.set()
 
     def _run(self) -> None:
         pause = threading.Event()
-        while self._is_awake.wait():
+        while self._wakes.wait():
             pause.wait(_TOGETHER_S)
-            self._is_awake.clear()
+            self._wakes.clear()
+            self._is_awake = False
             self.tell()
 
 
@@ -268,7 +287,8 @@ def unlisten(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
 
 def answered(record: RequestRecord) -> None:
     """A request is answered: `record` has all that is known of it."""
-    record.end()
+    if not record.ended:
+        record.ended = monotonic()
     if _listeners:
         _answered.add(record)
 

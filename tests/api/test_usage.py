@@ -108,7 +108,7 @@ def test_no_request_is_lost_when_workers_stop(service: Service, tmp_path: Path, 
 
 def record(database_id: str) -> RequestRecord:
     made = RequestRecord({DATABASE_ID: database_id, TOKEN_PREFIX: "pg_12345"})
-    made.end()
+    made.ended = time.monotonic()
     return made
 
 

@@ -20,8 +20,11 @@ from support.loops import connect, to_the_end
 from support.processes import execute, running
 from support.service import Service, Tenant, a_service, until_somebody_waits
 
-from postgate.executor.prologue import application_name
+from postgate.access.registry import Access, DatabaseLimits
+from postgate.access.slots import Owner
+from postgate.executor.prologue import prologue_for
 from postgate.observe.requests import tell_now
+from postgate.operations import Tenant as Operations
 
 STAGES = {"queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer"}
 
@@ -166,8 +169,11 @@ def test_postgresql_knows_the_request(shared_service: Service, tenant: Tenant) -
     ],
 )
 def test_the_name_of_a_transaction_fits(name: str, request_id: str, expected: str) -> None:
-    found = application_name(name, request_id)
-    assert found.decode() == expected
+    limits = DatabaseLimits(None, 0, 0, None, None, None)
+    tenant = Operations("", frozenset())
+    access = Access("", "", "", name, "", tenant, 0, limits, None, "", Owner("", 1, 1), 0.0)
+    *_, found = prologue_for(access, 1000).command(request_id).parameters
+    assert found is not None and found.decode() == expected
     assert len(found) <= 63
 
 
