@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psycopg.postgres import types
 
@@ -11,8 +11,7 @@ BOOL, INT8, INT2, INT4, TEXT, OID, JSON, JSONB, NUMERIC = 16, 20, 21, 23, 25, 26
 INT2VECTOR, OIDVECTOR, BOX = 22, 30, 603
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(NamedTuple):
     """A type that is no domain.
 
     Attributes:

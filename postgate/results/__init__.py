@@ -11,6 +11,10 @@ from postgate.postgres.types import Type
 Values = list[bytes | None]
 
 
+# Results of so many different columns are remembered; one has no more columns than this.
+REMEMBERED, MOST_REMEMBERED = 512, 64
+
+
 class Origin(NamedTuple):
     """What else PostgreSQL tells of a column (manual, "Message Formats", RowDescription).
 
@@ -52,7 +56,7 @@ class Format(Protocol):
     names_types: bool
     names_origins: bool
 
-    def begin(self, columns: Sequence[Column]) -> bytes:
+    def begin(self, columns: tuple[Column, ...]) -> bytes:
         """What stands before the rows; a statement without a result has no columns."""
 
     def rows(self, columns: Sequence[Values], count: int) -> bytes:

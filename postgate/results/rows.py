@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from postgate.errors import ResultTooLarge, RowLimitExceeded
 from postgate.postgres.types import BUILT_IN, Type
-from postgate.results import Column, Format, Origin
+from postgate.results import MOST_REMEMBERED, REMEMBERED, Column, Format, Origin
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -178,6 +179,9 @@ class Rows:
                 Origin(result.ftable(field), result.ftablecol(field), result.fsize(field), result.fmod(field))
                 for field in fields
             ]
+        elif len(oids) <= MOST_REMEMBERED and (columns := _built_in(tuple(self._names), tuple(oids))) is not None:
+            self._write_head(columns)
+            return oids
         types = self._types(oids)
         if None not in types or not self._answer.reads_types:
             self._begin(oids, types)
@@ -190,6 +194,9 @@ class Rows:
         columns = [Column(name, type_ or Type(oid)) for name, oid, type_ in zip(self._names, oids, types, strict=True)]
         if self._origins:
             columns = [Column(*column[:2], origin) for column, origin in zip(columns, self._origins, strict=True)]
+        self._write_head(tuple(columns))
+
+    def _write_head(self, columns: tuple[Column, ...]) -> None:
         self._is_writing = True
         self.chunks.append(self._answer.begin(columns))
 
@@ -217,6 +224,15 @@ class Rows:
         self._limits.give_bytes(size)
 
 
+# The types have these numbers on every server, so nothing makes it stale.
+@lru_cache(REMEMBERED)
+def _built_in(names: tuple[bytes, ...], oids: tuple[int, ...]) -> tuple[Column, ...] | None:
+    """The columns of these names and types, if all types are built in."""
+    types = [BUILT_IN.get(oid) for oid in oids]
+    columns = [Column(name, type_) for name, type_ in zip(names, types, strict=True) if type_ is not None]
+    return tuple(columns) if len(columns) == len(oids) else None
+
+
 def _written_size(value: bytes) -> int:
     """About what JSON makes of it: a control character is six, and of an array each element may get quotes."""
     size = len(value) + 5 * (len(value) - len(value.translate(None, _CONTROL)))
@@ -228,5 +244,8 @@ def _size(columns: list[list[bytes | None]]) -> int:
 
 
 def _columns(result: PGresult) -> list[list[bytes | None]]:
-    get, rows = result.get_value, range(result.ntuples)
+    get, count = result.get_value, result.ntuples
+    if count == 1:
+        return [[get(0, column)] for column in range(result.nfields)]
+    rows = range(count)
     return [[get(row, column) for row in rows] for column in range(result.nfields)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import orjson
 
@@ -54,16 +55,28 @@ def plain(value: bytes) -> bytes:
     return b'"' + value + b'"'
 
 
-# By oid. Every other type that is no array is encoded as text.
-SCALARS: Mapping[int, Encode] = {
-    16: boolean,
-    **dict.fromkeys((20, 21, 23, 114, 3802), as_it_is),
-    **dict.fromkeys((25, 1042, 1043), text),
-    **dict.fromkeys((700, 701, 1700), number),
-    1114: timestamp,
-    1184: timestamptz,
-    **dict.fromkeys((1082, 1083, 1266, 2950), plain),
-}
+@dataclass(frozen=True, eq=False)
+class Scalars:
+    """How values are encoded that are no arrays; two of these are the same only if they are one object.
+
+    Attributes:
+        by_oid: by the number of their type; every other one is encoded as text.
+    """
+
+    by_oid: Mapping[int, Encode]
+
+
+SCALARS = Scalars(
+    {
+        16: boolean,
+        **dict.fromkeys((20, 21, 23, 114, 3802), as_it_is),
+        **dict.fromkeys((25, 1042, 1043), text),
+        **dict.fromkeys((700, 701, 1700), number),
+        1114: timestamp,
+        1184: timestamptz,
+        **dict.fromkeys((1082, 1083, 1266, 2950), plain),
+    }
+)
 
 
 # Stands between the values of a column while they are encoded together: no encoding below touches it.
@@ -134,15 +147,15 @@ def _encode_together(values: Sequence[bytes], together: Callable[[bytes], bytes 
 
 
 # JSON.parse of JavaScript rounds integers past 2^53 and keeps 17 digits of any number.
-NUMBERS_AS_STRINGS: Mapping[int, Encode] = {**SCALARS, INT8: plain, NUMERIC: plain}
+NUMBERS_AS_STRINGS = Scalars({**SCALARS.by_oid, INT8: plain, NUMERIC: plain})
 # Every value is PostgreSQL's own text, arrays included.
-TEXTS: Mapping[int, Encode] = {}
+TEXTS = Scalars({})
 
 
-def encoder_of(type_: Type, scalars: Mapping[int, Encode] = SCALARS) -> Encode:
-    """How the values of a type are encoded, when those of `scalars` are by these."""
-    if type_.element is None or not scalars:
-        return scalars.get(type_.oid, text)
+def encoder_of(type_: Type, scalars: Scalars = SCALARS) -> Encode:
+    """How the values of a type are encoded."""
+    if type_.element is None or not scalars.by_oid:
+        return scalars.by_oid.get(type_.oid, text)
     element = encoder_of(type_.element, scalars)
     if type_.oid in (INT2VECTOR, OIDVECTOR):
         return lambda value: b"[" + b",".join(map(element, value.split())) + b"]"

@@ -60,5 +60,5 @@ def test_any_text(values: list[str | None]) -> None:
 
 
 def test_every_scalar_is_tried() -> None:
-    tried = {SCALARS.get(oid) for oid, _ in VALUES.values()}
-    assert set(SCALARS.values()) <= tried
+    tried = {SCALARS.by_oid.get(oid) for oid, _ in VALUES.values()}
+    assert set(SCALARS.by_oid.values()) <= tried

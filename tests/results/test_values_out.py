@@ -85,6 +85,39 @@ def test_of_two_columns_of_one_name_the_last_one_wins(shared_service: Service, s
     assert shared_service.query(sql).text == text
 
 
+OF_SEVENTY = json.dumps({f"a{n}": n + 70 for n in range(70)}).replace(" ", "")
+# What differs in one respect only from another one: the types, the names, or how the client wants them.
+ALIKE: list[tuple[str, dict[str, str], str]] = [
+    ("SELECT 12345678901::int8 AS a", {}, '[{"a":12345678901}]'),
+    ("SELECT 12345678901::int8 AS a", {"numbers": "string"}, '[{"a":"12345678901"}]'),
+    ("SELECT 12345678901::int8 AS a", {"row_mode": "array"}, "[[12345678901]]"),
+    ("SELECT 12345678901::int8 AS a", {"row_mode": "array", "numbers": "string"}, '[["12345678901"]]'),
+    ("SELECT '12345678901' AS a", {}, '[{"a":"12345678901"}]'),
+    ("SELECT '12345678901'::alike AS a", {}, '[{"a":"12345678901"}]'),
+    ("SELECT '{12345678901}'::alike[] AS a", {}, '[{"a":["12345678901"]}]'),
+    ("SELECT '{12345678901}'::int8[] AS a", {}, '[{"a":[12345678901]}]'),
+    ("SELECT 12345678901::int8 AS b", {}, '[{"b":12345678901}]'),
+    ("SELECT 1 AS a, 12345678901::int8 AS a", {}, '[{"a":12345678901}]'),
+    ("SELECT 1 AS a, 12345678901::int8 AS a", {"row_mode": "array"}, "[[1,12345678901]]"),
+    ("SELECT 12345678901::int8 AS a UNION ALL SELECT NULL", {}, '[{"a":12345678901},{"a":null}]'),
+    ("SELECT NULL::int8 AS a", {}, '[{"a":null}]'),
+    ("SELECT 12345678901::int8 AS a WHERE false", {}, "[]"),
+    (
+        "SELECT " + ", ".join(f"{n} AS a{n % 70}" for n in range(140)),
+        {},
+        f"[{OF_SEVENTY}]",
+    ),
+]
+
+
+def test_what_is_remembered_of_columns_is_of_no_others(service: Service) -> None:
+    service.execute("CREATE TYPE alike AS ENUM ('12345678901')")
+    for _ in range(3):
+        for sql, options, rows in ALIKE:
+            answer = service.post(json.dumps({"sql": sql, **options}).encode())
+            assert f'"rows":{rows},' in answer.text, sql
+
+
 def test_a_row_without_columns(shared_service: Service) -> None:
     assert shared_service.query("SELECT FROM postgate_databases").text == '{"rows":[{}],"row_count":1}'
 
