@@ -29,7 +29,7 @@ class Number(str):
         return self.lstrip("-").isdigit()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Statement:
     """One SQL text and the values of its placeholders, as JSON gives them (numbers as `Number`)."""
 
@@ -59,7 +59,7 @@ class Characteristics:
         return cls(tuple(filter(None, (*modes, "DEFERRABLE" if deferrable else ""))), dry_run)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What a client asks for: statements that run in one transaction. What it asks besides becomes a field here.
 
@@ -84,7 +84,7 @@ class Request:
         return number if self.is_batch else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """A statement and what the validator says of it.
 
@@ -120,7 +120,7 @@ class Prologue(NamedTuple):
         return Command(self.sql, [*self.parameters, name], self.types)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
     """Judged statements, and for whom and where they run.
 

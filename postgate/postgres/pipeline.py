@@ -89,6 +89,9 @@ class _Sent(NamedTuple):
     prepares: bytes = b""
 
 
+_OWN, _TENANTS = _Sent(is_own=True), _Sent()
+
+
 class Pipeline:
     """Commands are queued by `send`, put on the way by `commit` or `flush`, and read in order by `results`.
 
@@ -134,7 +137,7 @@ class Pipeline:
         self._is_tenants = False
         self.arrived = 0
         self._sent: deque[_Sent] = deque()
-        self._current = _Sent()
+        self._current = _TENANTS
 
     def __enter__(self) -> Pipeline:
         try:
@@ -172,7 +175,7 @@ class Pipeline:
         when a definition changes, and would store wrong values without an error.
         """
         self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
-        self._sent.append(_Sent())
+        self._sent.append(_TENANTS)
         self._is_tenants = True
 
     def send_own(self, command: Command, prepares: bool = False) -> None:
@@ -181,20 +184,20 @@ class Pipeline:
         prepared = self._connection.prepared
         if not prepares or prepared is None:
             self._pgconn.send_query_params(command.sql, command.parameters, param_types=command.types or None)
-            self._sent.append(_Sent(is_own=True))
+            self._sent.append(_OWN)
             return
         name = prepared.get(command.sql) or _name(command.sql)
         is_new = command.sql not in prepared and all(sent.prepares != command.sql for sent in self._sent)
         if is_new:
             self._pgconn.send_prepare(name, command.sql, param_types=command.types or None)
         self._pgconn.send_query_prepared(name, command.parameters)
-        self._sent.append(_Sent(is_own=True, prepares=command.sql if is_new else b""))
+        self._sent.append(_Sent(is_own=True, prepares=command.sql) if is_new else _OWN)
 
     def describe(self, command: Command) -> None:
         """Queue what asks for the types of the command's parameters; `described` reads the answer."""
         self._pgconn.send_prepare(b"", command.sql, param_types=command.types or None)
         self._pgconn.send_describe_prepared(b"")
-        self._sent += (_Sent(), _Sent())
+        self._sent += (_TENANTS, _TENANTS)
 
     def described(self) -> list[int]:
         """The types that the server infers for the parameters.
@@ -256,7 +259,8 @@ class Pipeline:
                 # There is no way out of it in a pipeline.
                 self._connection.close()
                 raise self._lost()
-            self._note_tag(result)
+            if not sent.is_own:
+                self._note_tag(result)
             yield result
         self._running = False
 
@@ -292,7 +296,7 @@ class Pipeline:
                 failed = result
         if failed is not None:
             # Whoever has sent the last command, it is the tenant's transaction that could not commit.
-            self._current = _Sent(is_own=not self._is_tenants)
+            self._current = _TENANTS if self._is_tenants else _OWN
             self._raise(failed)
         if self._connection.is_unconfirmed:
             # It stands here, and would be lost at a failover to the standby.
@@ -314,7 +318,7 @@ class Pipeline:
         SET, LISTEN, PREPARE, DECLARE and the like need no privilege, so no role keeps a tenant from them; where the
         validator let one through, the next tenant on the connection would meet what it left.
         """
-        tag = None if self._current.is_own else result.command_status
+        tag = result.command_status
         if tag and tag.rstrip(b" 0123456789").decode() not in TAGS_THAT_LEAVE_NOTHING:
             self._connection.is_stained = True
 

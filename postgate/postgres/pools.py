@@ -6,8 +6,7 @@ import os
 import re
 import select
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from threading import Condition, Event, Lock, Thread
 from typing import NamedTuple
 
@@ -269,6 +268,21 @@ class Pool:
         return Unavailable()
 
 
+class Loan:
+    """A connection while the body of a `with` runs."""
+
+    def __init__(self, pool: Pool, is_own: bool) -> None:
+        self._pool = pool
+        self._is_own = is_own
+
+    def __enter__(self) -> Connection:
+        self._connection = self._pool.take(self._is_own)
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.give_back(self._connection, self._is_own)
+
+
 class Pools:
     """The pools of this process, by backend."""
 
@@ -282,9 +296,9 @@ class Pools:
         self._inherited: list[dict[str, Pool]] = []
         self.shared = Backend(SHARED, config.conninfo or "")
 
-    @contextmanager
-    def connection(self, backend: Backend, is_own: bool = False) -> Iterator[Connection]:
-        """A connection of the backend; one that the body closed, or left in a transaction, is not used again.
+    def connection(self, backend: Backend, is_own: bool = False) -> Loan:
+        """A connection of the backend for the body of a `with`; one that the body closed, or left in a transaction, is
+        not used again.
 
         Args:
             is_own: as of `Pool.take`.
@@ -292,12 +306,7 @@ class Pools:
         Raises:
             Unavailable, DatabaseNotFound: as `Pool.take`.
         """
-        pool = self._pool(backend)
-        connection = pool.take(is_own)
-        try:
-            yield connection
-        finally:
-            pool.give_back(connection, is_own)
+        return Loan(self._pool(backend), is_own)
 
     def query(self, backend: Backend, command: Command, limit_ms: int) -> list[Row]:
         """Run one command that only reads, and return its rows.
