@@ -162,7 +162,7 @@ class Service:
                 record.verdict = "made"
                 outcome = self.validator.read(statement.sql)
             outcomes.append(outcome)
-        record.statements = [(outcome.fingerprint, outcome.operations) for outcome in outcomes]
+        record.statements = tuple([(outcome.fingerprint, outcome.operations) for outcome in outcomes])
         return outcomes
 
     def _without_constants(self, texts: Sequence[str]) -> list[str]:

@@ -17,7 +17,6 @@ from postgate.sql_files import read_sql
 
 PAUSE_S = 5.0
 _ADD_MS = 10_000
-_DAY_S = 86_400
 _ADD = read_sql("access", "add_usage")
 # Databases in one statement.
 _TOGETHER = 1_000
@@ -47,21 +46,23 @@ class Meter:
 
     def answered(self, records: Sequence[RequestRecord]) -> None:
         """A listener for requests."""
-        by_day: dict[tuple[str, int], list[RequestRecord]] = {}
+        # They were answered a moment ago: of a day that has just ended some count as the next one's.
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        amounts: dict[str, list[tuple[float, ...]]] = {}
         for record in records:
             if record.database_id:
-                by_day.setdefault((record.database_id, int(record.began) // _DAY_S), []).append(record)
-        with self._lock:
-            for (database_id, number), same in by_day.items():
-                day = time.strftime("%Y-%m-%d", time.gmtime(number * _DAY_S))
-                amounts = (
-                    len(same),
-                    sum(record.outcome == "refused" for record in same),
-                    sum(record.rows for record in same),
-                    sum(record.body_bytes + record.answer_bytes for record in same),
-                    sum(record.stages_ms().get("statement", 0.0) for record in same),
+                amounts.setdefault(record.database_id, []).append(
+                    (
+                        1,
+                        1 if record.outcome == "refused" else 0,
+                        record.rows,
+                        record.body_bytes + record.answer_bytes,
+                        record.stages_ms.get("statement", 0.0),
+                    )
                 )
-                self._add((database_id, day), amounts)
+        with self._lock:
+            for database_id, each in amounts.items():
+                self._add((database_id, day), tuple(map(sum, zip(*each, strict=True))))
 
     def write(self, pause_s: float = PAUSE_S) -> None:
         """Add to the table what was counted, unless that was done less than a pause ago."""

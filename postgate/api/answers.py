@@ -11,7 +11,7 @@ from postgate.api import neon, statuses
 from postgate.errors import DatabaseError, InternalError, MethodNotAllowed, NotFound, PostgateError, RequestRefused
 from postgate.http import refusals
 from postgate.observe.events import UnexpectedFailure, happened
-from postgate.observe.requests import RequestRecord, current
+from postgate.observe.requests import RequestRecord, current, monotonic_began
 
 Headers = list[tuple[str, str]]
 
@@ -47,7 +47,8 @@ def of_record(record: RequestRecord, tells_timing: bool) -> Headers:
     told = [("X-Request-ID", record.id)]
     if tells_timing:
         record.ended = monotonic()
-        taken = [*record.stages_ms().items(), ("total", record.seconds * 1000)]
+        record.settle(monotonic_began())
+        taken = [*record.stages_ms.items(), ("total", record.seconds * 1000)]
         told.append(("Server-Timing", ", ".join(f"{stage};dur={ms:.3f}" for stage, ms in taken)))
     return told
 

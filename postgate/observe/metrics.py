@@ -13,9 +13,9 @@ import socket
 import threading
 import time
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -100,6 +100,9 @@ METRICS: Mapping[str, Definition] = {
 _BY_REQUESTS = "postgate_database_requests"
 _OF_DATABASES = frozenset(name for name, definition in METRICS.items() if definition.labels == ("database",))
 _ENDPOINTS = {QUERY: "query", "/health": "health"}
+# Of a record what many have in common, and what is added up.
+_IN_COMMON = attrgetter("path", "code", "reason", "outcome", "look_up", "verdict", "prologue")
+_AMOUNTS = attrgetter("seconds", "rows", "body_bytes", "answer_bytes", "attempts")
 
 Key = tuple[str, tuple[str, ...]]
 _FROM_THE_BEGINNING: Mapping[tuple[str, ...], dict[tuple[str, ...], float]] = {
@@ -123,8 +126,6 @@ class Tally:
         self._lock = threading.Lock()
         self.counters: dict[Key, float] = {}
         self.histograms: dict[Key, list[float]] = {}
-        # The same lists by their stage: they are added to eight times a request.
-        self._stages: dict[str, list[float]] = {}
 
     def add(self, name: str, *labels: str, count: float = 1) -> None:
         key = (name, labels)
@@ -140,26 +141,22 @@ class Tally:
 
     def answered(self, records: Sequence[RequestRecord]) -> None:
         """A listener for requests."""
+        # Most requests of a moment have almost all in common: what they count is added up before it is looked at.
+        alike: dict[tuple[str, ...], list[tuple[float, ...]]] = {}
+        for record in records:
+            stages_ms = record.stages_ms
+            alike.setdefault((*_IN_COMMON(record), *stages_ms), []).append((*_AMOUNTS(record), *stages_ms.values()))
         with self._lock:
-            # Most requests of a moment are of a few kinds.
-            kinds = Counter((record.path, record.code, record.reason, record.outcome) for record in records)
-            for (path, code, reason, outcome), count in kinds.items():
-                self.add("postgate_requests", _ENDPOINTS.get(path, "other"), code or "OK", count=count)
-                if outcome == "refused":
-                    self.add("postgate_refused", reason or code.lower(), count=count)
-                if limit := limit_hit(code, reason):
-                    self.add("postgate_limits", limit, count=count)
-            queries = [record for record in records if record.path == QUERY]
-            if queries:
-                self._add_queries(queries)
+            for kind, amounts in alike.items():
+                self._add_alike(kind, amounts)
             if self._by_database:
-                self._add_databases(queries)
+                self._add_databases(record for record in records if record.path == QUERY)
 
     def take(self) -> tuple[dict[Key, float], dict[Key, list[float]]]:
         """What was counted since the last time."""
         with self._lock:
             taken = self.counters, self.histograms
-            self.counters, self.histograms, self._stages = {}, {}, {}
+            self.counters, self.histograms = {}, {}
         return taken
 
     def merge(self, counters: Mapping[Key, float], histograms: Mapping[Key, Sequence[float]]) -> None:
@@ -172,8 +169,6 @@ class Tally:
                 self.histograms[key] = (
                     list(counts) if known is None else [a + b for a, b in zip(known, counts, strict=True)]
                 )
-            # They are other lists now.
-            self._stages = {}
 
     def copy(self) -> tuple[dict[Key, float], dict[Key, list[float]]]:
         with self._lock:
@@ -184,40 +179,48 @@ class Tally:
         with self._lock:
             self.counters = _of_the_busiest(self.counters, most)
 
-    def _add_queries(self, queries: Sequence[RequestRecord]) -> None:
-        add = self.add
-        add("postgate_slow_requests", count=sum(query.seconds >= self._slow_s for query in queries))
-        add("postgate_rows", count=sum(query.rows for query in queries))
-        add("postgate_request_bytes", count=sum(query.body_bytes for query in queries))
-        add("postgate_response_bytes", count=sum(query.answer_bytes for query in queries))
-        add("postgate_attempts", count=sum(query.attempts for query in queries))
-        for (look_up, verdict, prologue), count in Counter(
-            (query.look_up, query.verdict, query.prologue) for query in queries
-        ).items():
-            for name, result in (
-                ("postgate_look_ups", look_up),
-                ("postgate_verdicts", verdict),
-                ("postgate_prologues", prologue),
-            ):
-                if result:
-                    add(name, result, count=count)
-        self._observe(("postgate_request_seconds", ()), [query.seconds for query in queries])
-        for query in queries:
-            for stage, taken_ms in query.stages_ms().items():
-                summary = self._stages.get(stage)
-                if summary is None:
-                    key = ("postgate_stage_seconds", (stage,))
-                    summary = self._stages[stage] = self.histograms.setdefault(key, [0.0, 0.0])
-                summary[0] += 1
-                summary[1] += taken_ms / 1000
+    def _add_alike(self, kind: Sequence[str], amounts: Sequence[Sequence[float]]) -> None:
+        """
+        Args:
+            kind: what the requests have _IN_COMMON, and their stages.
+            amounts: of each its _AMOUNTS, and the milliseconds of each stage.
+        """
+        path, code, reason, outcome, look_up, verdict, prologue, *stages = kind
+        all_seconds, *columns = zip(*amounts, strict=True)
+        rows, body_bytes, answer_bytes, attempts, *stages_ms = map(sum, columns)
+        add, count = self.add, len(amounts)
+        add("postgate_requests", _ENDPOINTS.get(path, "other"), code or "OK", count=count)
+        if outcome == "refused":
+            add("postgate_refused", reason or code.lower(), count=count)
+        if limit := limit_hit(code, reason):
+            add("postgate_limits", limit, count=count)
+        if path != QUERY:
+            return
+        add("postgate_slow_requests", count=sum(seconds >= self._slow_s for seconds in all_seconds))
+        add("postgate_rows", count=rows)
+        add("postgate_request_bytes", count=body_bytes)
+        add("postgate_response_bytes", count=answer_bytes)
+        add("postgate_attempts", count=attempts)
+        for name, result in (
+            ("postgate_look_ups", look_up),
+            ("postgate_verdicts", verdict),
+            ("postgate_prologues", prologue),
+        ):
+            if result:
+                add(name, result, count=count)
+        self._observe(("postgate_request_seconds", ()), all_seconds)
+        for stage, taken_ms in zip(stages, stages_ms, strict=True):
+            summary = self.histograms.setdefault(("postgate_stage_seconds", (stage,)), [0.0, 0.0])
+            summary[0] += count
+            summary[1] += taken_ms / 1000
 
-    def _add_databases(self, queries: Sequence[RequestRecord]) -> None:
+    def _add_databases(self, queries: Iterable[RequestRecord]) -> None:
         for query in queries:
             if database := query.database_id:
                 self.add(_BY_REQUESTS, database)
                 self.add("postgate_database_rows", database, count=query.rows)
                 self.add("postgate_database_bytes", database, count=query.body_bytes + query.answer_bytes)
-                self.add("postgate_database_seconds", database, count=query.stages_ms().get("statement", 0.0) / 1000)
+                self.add("postgate_database_seconds", database, count=query.stages_ms.get("statement", 0.0) / 1000)
 
     def _observe(self, key: Key, seconds: Sequence[float]) -> None:
         counts = self.histograms.get(key)

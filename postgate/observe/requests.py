@@ -7,11 +7,12 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from operator import attrgetter
+from operator import attrgetter, mul, sub
 from random import Random
 from time import monotonic, time
+from types import MappingProxyType
 from typing import Any, Literal
 
 from postgate.observe.events import RecordsDropped, UnexpectedFailure, happened
@@ -51,6 +52,7 @@ _LIMITS = {
 # it waits for a connection; its statement runs in the database, and the result is read; its answer is made.
 STAGES = ("queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer")
 _MOMENTS = attrgetter(*[f"{stage}_at" for stage in STAGES])
+_THOUSANDS = [1000.0] * len(STAGES)
 _WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
@@ -61,11 +63,15 @@ class RequestRecord:
         queue_at, look_up_at ...: when (time.monotonic) it has entered each of the STAGES, of its last try if there were
             several; 0.0 for those that it has not.
         ended: when its answer was made, by the same clock; 0.0 until then.
+        seconds: from when it was here whole until then; as the next two it is worked out before the listeners are told.
+        began: when it was here whole (time.time).
+        stages_ms: the milliseconds of each stage, in the order in which they were first entered.
         token_prefix: the beginning of the token, which is in the list of tokens too.
         statements: of each the fingerprint, as `validator.fingerprint` makes it, and its operations.
         texts: makes their texts without constants; None where nobody wants them, or there are none yet.
         rows: how many were returned or changed.
         body_bytes, answer_bytes: of the two bodies.
+        outcome: ok, refused (by the service), failed (in the database), or unavailable.
         reason: as the envelope has it.
         look_up: "remembered" or "asked"; "" where it did not come to that, as in the next two.
         verdict: "remembered" or "made", of a batch if one was.
@@ -74,13 +80,14 @@ class RequestRecord:
 
     # What most requests never change is set for those that do.
     queue_at = look_up_at = read_at = verdict_at = prepare_at = connection_at = statement_at = answer_at = ended = 0.0
+    seconds = began = 0.0
     forwarded_for = ""
     traceparent: str | None = None
     tracestate: str | None = None
     token_prefix = ""
     database_id = ""
     database_name = ""
-    statements: Sequence[tuple[str, frozenset[str]]] = ()
+    statements: tuple[tuple[str, frozenset[str]], ...] = ()
     texts: Callable[[], list[str]] | None = None
     rows = 0
     body_bytes = 0
@@ -90,11 +97,12 @@ class RequestRecord:
     verdict = ""
     prologue = ""
     status = 0
+    outcome = "ok"
     code = ""
     reason = ""
     sqlstate = ""
     _before: Sequence[tuple[str, float]] = ()
-    _stages_ms: dict[str, float] | None = None
+    stages_ms: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         """
@@ -127,67 +135,34 @@ class RequestRecord:
     def entered(self) -> list[tuple[str, float]]:
         """In their order the stages that it has entered, and when; those of a request that was tried again are there
         more than once."""
-        moments = _MOMENTS(self)
-        return [*self._before, *[stage for stage in zip(STAGES, moments, strict=True) if stage[1]]]
+        moments = zip(STAGES, _MOMENTS(self), strict=True)
+        return [*self._before, *[(stage, moment) for stage, moment in moments if moment]]
 
-    @property
-    def arrived(self) -> float:
-        """When it was here whole (time.monotonic)."""
-        return self._before[0][1] if self._before else self.queue_at
+    def settle(self, monotonic_began: float) -> None:
+        """Work out what follows from its moments, now that its answer is made.
+
+        Args:
+            monotonic_began: what time.time was when time.monotonic was 0.
+        """
+        moments = _MOMENTS(self)
+        if self._before or 0.0 in moments:
+            entered = self.entered
+            self.stages_ms = _added_up(entered, self.ended)
+            arrived = entered[0][1]
+        else:
+            # Most requests by far: no step of the interpreter for each stage.
+            taken = map(sub, (*moments[1:], self.ended), moments)
+            self.stages_ms = dict(zip(STAGES, map(mul, taken, _THOUSANDS), strict=True))
+            arrived = moments[0]
+        self.seconds = self.ended - arrived
+        self.began = monotonic_began + arrived
 
     def refused(self, status: int, code: str, reason: str, fields: Mapping[str, object]) -> None:
         """It is answered by an error, whose envelope has these fields."""
         self.status, self.code = status, code
+        self.outcome = "failed" if code == "DATABASE_ERROR" else "unavailable" if status >= 500 else "refused"
         self.reason = str(fields.get("reason", reason))
         self.sqlstate = str(fields.get("sqlstate", ""))
-
-    @property
-    def outcome(self) -> str:
-        """ok, refused (by the service), failed (in the database), or unavailable."""
-        if not self.code:
-            return "ok"
-        if self.code == "DATABASE_ERROR":
-            return "failed"
-        return "unavailable" if self.status >= 500 else "refused"
-
-    @property
-    def began(self) -> float:
-        """When it was here whole (time.time)."""
-        return time() - (monotonic() - self.arrived)
-
-    @property
-    def operations(self) -> frozenset[str]:
-        """All that its statements do, or would do."""
-        if len(self.statements) == 1:
-            return self.statements[0][1]
-        return frozenset().union(*[operations for _, operations in self.statements])
-
-    @property
-    def seconds(self) -> float:
-        """From when it was here whole until its answer was made."""
-        return self.ended - self.arrived
-
-    def stages_ms(self) -> dict[str, float]:
-        """Milliseconds of each stage of an answered request, to the microsecond, in the order in which they were first
-        entered."""
-        if self._stages_ms is not None:
-            return self._stages_ms
-        taken: dict[str, float] = {}
-        entered = self.entered
-        stage, since = entered[0]
-        for following, when in entered[1:]:
-            taken[stage] = taken.get(stage, 0.0) + int((when - since) * 1e6) / 1e3
-            stage, since = following, when
-        taken[stage] = taken.get(stage, 0.0) + int((self.ended - since) * 1e6) / 1e3
-        self._stages_ms = taken
-        return taken
-
-    def fingerprints(self) -> str:
-        """Those of its statements with commas: each once, and of a long batch the first ones."""
-        if len(self.statements) == 1:
-            return self.statements[0][0]
-        different = dict.fromkeys(fingerprint for fingerprint, _ in self.statements)
-        return ",".join(list(different)[:_MOST_FINGERPRINTS])
 
     def severity(self, slow_s: float) -> int:
         """How much it matters, as the logging module has it."""
@@ -197,6 +172,31 @@ class RequestRecord:
             return logging.WARNING
         # A balancer asks every second.
         return logging.DEBUG if self.path == "/health" and not self.code else logging.INFO
+
+
+def operations(statements: Iterable[tuple[str, frozenset[str]]]) -> frozenset[str]:
+    """All that the statements of a record do, or would do."""
+    return frozenset().union(*[operations for _, operations in statements])
+
+
+def fingerprints(statements: Iterable[tuple[str, frozenset[str]]]) -> str:
+    """Those of the statements of a record with commas: each once, and of a long batch the first ones."""
+    different = dict.fromkeys(fingerprint for fingerprint, _ in statements)
+    return ",".join(list(different)[:_MOST_FINGERPRINTS])
+
+
+def _added_up(entered: Sequence[tuple[str, float]], ended: float) -> dict[str, float]:
+    """The milliseconds of each stage, which may have been entered several times."""
+    taken: dict[str, float] = {}
+    ends = [moment for _, moment in entered[1:]] + [ended]
+    for (stage, moment), end in zip(entered, ends, strict=True):
+        taken[stage] = taken.get(stage, 0.0) + (end - moment) * 1000
+    return taken
+
+
+def monotonic_began() -> float:
+    """What time.time was when time.monotonic was 0, as far as anybody can tell now."""
+    return time() - monotonic()
 
 
 def limit_hit(code: str, reason: str) -> str:
@@ -245,6 +245,9 @@ class _Answered:
         with self._telling:
             count = len(self._waiting)
             records = [self._waiting.popleft() for _ in range(count)]
+            began = monotonic_began()
+            for record in records:
+                record.settle(began)
             for listener in _listeners:
                 try:
                     listener(records)

@@ -134,10 +134,10 @@ def _of_statement(record: RequestRecord) -> dict[str, Any]:
     told = {
         "db.system.name": "postgresql",
         "db.namespace": record.database_name,
-        "db.operation.name": ",".join(sorted(record.operations)),
+        "db.operation.name": ",".join(sorted(requests.operations(record.statements))),
         "db.response.returned_rows": record.rows,
         "db.response.status_code": record.sqlstate,
-        "postgate.fingerprint": record.fingerprints(),
+        "postgate.fingerprint": requests.fingerprints(record.statements),
     }
     return {name: value for name, value in told.items() if value}
 

@@ -223,7 +223,7 @@ def test_a_request_that_waits_for_its_turn_is_told_of_once(shared_service: Servi
         for thread in asking:
             thread.join()
     assert [record.status for record in told] == [200] * 3
-    assert max(record.stages_ms()["queue"] for record in told) > 100
+    assert max(record.stages_ms["queue"] for record in told) > 100
 
 
 @pytest.mark.parametrize(
