@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from operator import attrgetter, mul, sub
+from queue import SimpleQueue
 from random import Random
-from time import monotonic, time
+from time import monotonic, sleep, time
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -225,8 +226,9 @@ class _Answered:
 
     def begin(self) -> None:
         self._waiting: deque[RequestRecord] = deque()
-        # The thread waits for the event; the flag says the same at less cost to a request.
-        self._wakes, self._is_awake = threading.Event(), False
+        # The thread waits for something in the queue. While it is awake nobody has to put it there.
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._is_awake = False
         self._telling, self._starting = threading.Lock(), threading.Lock()
         self._dropped = 0
         self._thread: threading.Thread | None = None
@@ -264,15 +266,18 @@ class _Answered:
                 self._thread = threading.Thread(target=self._run, name="postgate-observe", daemon=True)
                 self._thread.start()
         self._is_awake = True
-        self._wakes.set()
+        self._wakes.put(None)
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while self._wakes.wait():
-            pause.wait(_TOGETHER_S)
-            self._wakes.clear()
+        while True:
+            self._wakes.get()
+            sleep(_TOGETHER_S)
             self._is_awake = False
-            self.tell()
+            try:
+                self.tell()
+            except Exception as error:
+                # Without this thread nothing would be logged or counted any more.
+                happened(UnexpectedFailure.of(error))
 
 
 _answered = _Answered()

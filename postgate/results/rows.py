@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -107,8 +107,8 @@ class Rows:
         self._limits = limits
         self._kept: list[PGresult] = []
         self._kept_bytes = 0
-        self._oids: list[int] | None = None
-        self._names: list[bytes] = []
+        self._oids: tuple[int, ...] | None = None
+        self._names: tuple[bytes | None, ...] = ()
         self._origins: list[Origin] = []
         self._tag = b""
         self._is_writing = False
@@ -146,17 +146,17 @@ class Rows:
             self._keep(_size(_columns(result)))
 
     @property
-    def unknown_types(self) -> list[int]:
+    def unknown_types(self) -> Sequence[int]:
         """The types to look up before `end`; none where no row came, unless the format names them."""
         if self._kept or (self._answer.names_types and not self._is_writing):
-            return self._oids or []
-        return []
+            return self._oids or ()
+        return ()
 
     def write_kept(self) -> None:
         """Write what waits for types that were not known."""
         if not self._is_writing:
             self._keep(-self._kept_bytes)
-            oids = self._oids or []
+            oids = self._oids or ()
             self._begin(oids, self._types(oids))
             for result in self._kept:
                 if self._has_large:
@@ -170,16 +170,16 @@ class Rows:
         self.write_kept()
         self.chunks.append(self._answer.end(self.count, self._tag))
 
-    def _describe(self, result: PGresult) -> list[int]:
+    def _describe(self, result: PGresult) -> tuple[int, ...]:
         fields = range(result.nfields)
-        self._names = [result.fname(field) or b"" for field in fields]
-        oids = [result.ftype(field) for field in fields]
+        self._names = tuple(map(result.fname, fields))
+        oids = tuple(map(result.ftype, fields))
         if self._answer.names_origins:
             self._origins = [
                 Origin(result.ftable(field), result.ftablecol(field), result.fsize(field), result.fmod(field))
                 for field in fields
             ]
-        elif len(oids) <= MOST_REMEMBERED and (columns := _built_in(tuple(self._names), tuple(oids))) is not None:
+        elif len(oids) <= MOST_REMEMBERED and (columns := _built_in(self._names, oids)) is not None:
             self._write_head(columns)
             return oids
         types = self._types(oids)
@@ -187,11 +187,12 @@ class Rows:
             self._begin(oids, types)
         return oids
 
-    def _types(self, oids: list[int]) -> list[Type | None]:
+    def _types(self, oids: Iterable[int]) -> list[Type | None]:
         return [BUILT_IN.get(oid) or self._learned.get(oid) for oid in oids]
 
-    def _begin(self, oids: list[int], types: list[Type | None]) -> None:
-        columns = [Column(name, type_ or Type(oid)) for name, oid, type_ in zip(self._names, oids, types, strict=True)]
+    def _begin(self, oids: Iterable[int], types: list[Type | None]) -> None:
+        named = zip(self._names, oids, types, strict=True)
+        columns = [Column(name or b"", type_ or Type(oid)) for name, oid, type_ in named]
         if self._origins:
             columns = [Column(*column[:2], origin) for column, origin in zip(columns, self._origins, strict=True)]
         self._write_head(tuple(columns))
@@ -226,10 +227,10 @@ class Rows:
 
 # The types have these numbers on every server, so nothing makes it stale.
 @lru_cache(REMEMBERED)
-def _built_in(names: tuple[bytes, ...], oids: tuple[int, ...]) -> tuple[Column, ...] | None:
+def _built_in(names: tuple[bytes | None, ...], oids: tuple[int, ...]) -> tuple[Column, ...] | None:
     """The columns of these names and types, if all types are built in."""
     types = [BUILT_IN.get(oid) for oid in oids]
-    columns = [Column(name, type_) for name, type_ in zip(names, types, strict=True) if type_ is not None]
+    columns = [Column(name or b"", type_) for name, type_ in zip(names, types, strict=True) if type_ is not None]
     return tuple(columns) if len(columns) == len(oids) else None
 
 
