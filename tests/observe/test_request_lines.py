@@ -23,7 +23,7 @@ from support.service import Service, Tenant, a_service, until_somebody_waits
 from postgate.access.registry import Access, DatabaseLimits
 from postgate.access.slots import Owner
 from postgate.executor.prologue import prologue_for
-from postgate.observe.requests import tell_now
+from postgate.observe.requests import RequestRecord, tell_now
 from postgate.operations import Tenant as Operations
 
 STAGES = {"queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer"}
@@ -132,6 +132,46 @@ def test_nobody_can_write_a_line_of_his_own(shared_service: Service, as_json: bo
     assert all(line.isprintable() and (line.isascii() or not as_json) for line in written)
     if as_json:
         assert json.loads(written[0])["path"] == "/a\nb"
+
+
+def test_a_percent_sign_is_one(service: Service) -> None:
+    """Lines are made of templates, in which it means something."""
+    made = service.execute("SELECT id, schema_name FROM create_tenant_database('100%d %% %(a)s')")
+    token = service.token(made[0][0])
+    with lines() as told:
+        service.request("GET", "/%25s/%25%25d", headers={"X-Request-ID": "%b", "X-Forwarded-For": "%s"})
+        ask(service, Tenant(str(made[0][0]), made[0][1], token), "SELECT 1 AS a", **{"X-Request-ID": "100%"})
+    assert [(line["path"], line["request_id"], line.get("forwarded_for"), line.get("database")) for line in told] == [
+        ("/%s/%%d", "%b", "%s", None),
+        ("/query", "100%", None, "100%d %% %(a)s"),
+    ]
+
+
+def test_what_is_tried_again_has_each_stage_once(service: Service) -> None:
+    """The token has changed since it was looked up."""
+    tenant = service.tenant()
+    ask(service, tenant, "SELECT 1 AS a")
+    service.execute("UPDATE postgate_tokens SET name = 'renamed' WHERE database_id = %s", tenant.id)
+    with lines() as told:
+        ask(service, tenant, "SELECT 1 AS a")
+        ask(service, tenant, "SELECT 1 AS a")
+    assert [line.get("attempts") for line in told] == [2, None]
+    for line in told:
+        assert set(line["stages_ms"]) == STAGES
+        assert sum(line["stages_ms"].values()) == pytest.approx(line["ms"], abs=0.01)
+
+
+def test_a_stage_that_was_entered_twice_has_the_time_of_both() -> None:
+    record = RequestRecord({"postgate.arrived": 100.0})
+    record.look_up_at, record.read_at, record.statement_at = 101.0, 103.0, 106.0
+    record.again("look_up")
+    again = record.look_up_at
+    record.statement_at, record.answer_at, record.ended = again + 4, again + 9, again + 10
+    record.settle(1000.0)
+    assert record.stages_ms == pytest.approx(
+        {"queue": 1000, "look_up": 2000 + 4000, "read": 3000, "statement": (again - 106) * 1000 + 5000, "answer": 1000}
+    )
+    assert (record.seconds, record.began) == (pytest.approx(again + 10 - 100), 1100.0)
 
 
 def test_a_slow_request_is_a_warning(shared_service: Service, tenant: Tenant) -> None:

@@ -7,14 +7,15 @@ import threading
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from types import FunctionType, ModuleType
 
 import pytest
 from support.events import answered_requests, heard_events
 from support.service import Service, a_service
 
-from postgate.observe import requests
-from postgate.observe.events import RecordsDropped, UnexpectedFailure
+from postgate.observe import events, requests
+from postgate.observe.events import Event, RecordsDropped, UnexpectedFailure
 from postgate.observe.log import Log
 from postgate.observe.requests import RequestRecord
 from postgate.service import Service as ServiceOfAWorker
@@ -37,6 +38,23 @@ def test_one_that_fails_keeps_nothing_from_the_others() -> None:
         requests.unlisten(fail)
     assert len(told) == 3
     assert {type(event) for event in heard} == {UnexpectedFailure}
+
+
+def test_the_thread_goes_on_after_a_failure_of_its_own() -> None:
+    class Broken(RequestRecord):
+        def settle(self, monotonic_began: float) -> None:
+            raise RuntimeError
+
+    heard: SimpleQueue[Event] = SimpleQueue()
+    events.listen(heard.put)
+    try:
+        with answered_requests() as told:
+            requests.answered(Broken({}))
+            assert isinstance(heard.get(timeout=10), UnexpectedFailure)
+            answer(1)
+    finally:
+        events.unlisten(heard.put)
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("log_statements", ["none", "all"])
