@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from postgate.errors import PostgateError
-from postgate.observe import requests
+from postgate.observe import telling
 from postgate.observe.events import NotWritten, happened
 from postgate.observe.requests import RequestRecord
 from postgate.postgres.errors import ConnectionLost, ServerError
@@ -36,12 +36,12 @@ class Meter:
 
     def start(self) -> None:
         """Count from now on."""
-        requests.listen(self.answered)
+        telling.listen(self.answered)
 
     def stop(self) -> None:
         """Write what is left."""
-        requests.tell_now()
-        requests.unlisten(self.answered)
+        telling.tell_now()
+        telling.unlisten(self.answered)
         self.write(pause_s=0)
 
     def answered(self, records: Sequence[RequestRecord]) -> None:

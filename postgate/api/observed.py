@@ -8,7 +8,8 @@ from typing import Any
 from postgate.api import answers
 from postgate.api.query import QueryEndpoint, is_query
 from postgate.http.terms import NoSlot
-from postgate.observe.requests import RECORD, RequestRecord, answered, current
+from postgate.observe.requests import RECORD, RequestRecord, current
+from postgate.observe.telling import answered
 
 
 class Observed:

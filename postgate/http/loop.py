@@ -24,7 +24,8 @@ from postgate.http.responses import CONTINUE, Response
 from postgate.http.terms import STOPPING, NoSlot, Terms
 from postgate.http.threads import Threads
 from postgate.observe.events import NoClientAccepted, UnexpectedFailure, happened
-from postgate.observe.requests import RECORD, RequestRecord, answered
+from postgate.observe.requests import RECORD, RequestRecord
+from postgate.observe.telling import answered
 
 READ_BYTES = 64 * 1024
 # What each second of a transfer has to bring, or its deadline comes nearer.

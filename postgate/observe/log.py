@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from postgate.observe import events, requests
+from postgate.observe import events, requests, telling
 from postgate.observe.events import Announcement, Event, UnexpectedFailure, happened
 from postgate.observe.requests import RequestRecord, limit_hit
 from postgate.observe.traces import trace_id
@@ -125,11 +125,11 @@ def configure_logging(
     global _log
     if _log is not None:
         events.unlisten(_log.heard)
-        requests.unlisten(_log.answered)
+        telling.unlisten(_log.answered)
     log_format = log_format or ("text" if sys.stderr.isatty() else "json")
     _log = Log(level, log_format == "json", slow_ms, statements)
     events.listen(_log.heard)
-    requests.listen(_log.answered)
+    telling.listen(_log.answered)
     for name in _FOREIGN:
         logging.getLogger(name).handlers = [_ForeignHandler(_log)]
     logging.captureWarnings(True)

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from postgate.observe import requests
+from postgate.observe import requests, telling
 from postgate.observe.events import TracesOff, happened
 from postgate.observe.requests import QUERY, RequestRecord
 
@@ -47,14 +47,14 @@ def start() -> None:
         happened(TracesOff("the exporter that OTEL_TRACES_EXPORTER names is not installed"))
         return
     _traces = Traces(_provider(found))
-    requests.listen(_traces.answered)
+    telling.listen(_traces.answered)
 
 
 def end() -> None:
     """In a process that ends: send what is left."""
     global _traces
     if _traces is not None:
-        requests.tell_now()
+        telling.tell_now()
         ended, _traces = _traces, None
         ended.end()
 

@@ -22,7 +22,7 @@ from postgate.access.slots import Counts
 from postgate.app import create_app
 from postgate.config import Config
 from postgate.metadata import migrate, trial
-from postgate.observe import requests, traces
+from postgate.observe import telling, traces
 from postgate.observe.events import Announcement, FewDescriptors, StartFailed, happened
 from postgate.server import heap, listening, prepare, processors, signals
 from postgate.server.first_steps import first_steps
@@ -165,7 +165,7 @@ def _at_forks(config: Config) -> dict[str, Callable[..., None]]:
             service.rates.count_with_others(levels)
 
     def worker_exit(_arbiter: Any, worker: Any) -> None:
-        requests.tell_now()
+        telling.tell_now()
         service = _service_of(worker)
         if service is not None:
             service.close()

@@ -14,7 +14,7 @@ import psycopg
 from prometheus_client import CollectorRegistry, start_http_server
 
 from postgate.config import Config
-from postgate.observe import events, requests
+from postgate.observe import events, telling
 from postgate.observe.metrics import Board, Gauges, Sender, Tally
 from postgate.server.listening import address
 
@@ -60,7 +60,7 @@ class Metrics:
         """In a worker: count from now on, and send it to the master."""
         tally = self._new_tally()
         events.listen(tally.heard)
-        requests.listen(tally.answered)
+        telling.listen(tally.answered)
         self._sender = Sender(tally, self._writer, gauges)
         self._sender.start()
 

@@ -23,7 +23,8 @@ from support.service import Service, Tenant, a_service, until_somebody_waits
 from postgate.access.registry import Access, DatabaseLimits
 from postgate.access.slots import Owner
 from postgate.executor.prologue import prologue_for
-from postgate.observe.requests import RequestRecord, tell_now
+from postgate.observe.requests import RequestRecord
+from postgate.observe.telling import tell_now
 from postgate.operations import Tenant as Operations
 
 STAGES = {"queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer"}

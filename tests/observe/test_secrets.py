@@ -11,7 +11,7 @@ from support.events import counted, log_lines
 from support.secrets import SECRETS, Secrets
 from support.service import Service, Tenant
 
-from postgate.observe import requests
+from postgate.observe import telling
 from postgate.observe.metrics import Board
 
 VALUE = "canary-7c1f"
@@ -92,6 +92,6 @@ def test_what_is_looked_for_would_be_found() -> None:
 
 
 def test_nothing_was_told_in_all_tests() -> None:
-    requests.tell_now()
+    telling.tell_now()
     assert SECRETS.looked_at > 0
     assert SECRETS.found == []

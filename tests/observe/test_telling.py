@@ -14,7 +14,7 @@ import pytest
 from support.events import answered_requests, heard_events
 from support.service import Service, a_service
 
-from postgate.observe import events, requests
+from postgate.observe import events, telling
 from postgate.observe.events import Event, RecordsDropped, UnexpectedFailure
 from postgate.observe.log import Log
 from postgate.observe.requests import RequestRecord
@@ -23,19 +23,19 @@ from postgate.service import Service as ServiceOfAWorker
 
 def answer(count: int) -> None:
     for _ in range(count):
-        requests.answered(RequestRecord({"PATH_INFO": "/query"}))
+        telling.answered(RequestRecord({"PATH_INFO": "/query"}))
 
 
 def test_one_that_fails_keeps_nothing_from_the_others() -> None:
     def fail(_: Sequence[RequestRecord]) -> None:
         raise RuntimeError
 
-    requests.listen(fail)
+    telling.listen(fail)
     try:
         with heard_events() as heard, answered_requests() as told:
             answer(3)
     finally:
-        requests.unlisten(fail)
+        telling.unlisten(fail)
     assert len(told) == 3
     assert {type(event) for event in heard} == {UnexpectedFailure}
 
@@ -49,7 +49,7 @@ def test_the_thread_goes_on_after_a_failure_of_its_own() -> None:
     events.listen(heard.put)
     try:
         with answered_requests() as told:
-            requests.answered(Broken({}))
+            telling.answered(Broken({}))
             assert isinstance(heard.get(timeout=10), UnexpectedFailure)
             answer(1)
     finally:
@@ -68,7 +68,7 @@ def test_what_waits_to_be_told_keeps_no_parameter(shared_service: Service, log_s
         # Nothing remembers texts of these lengths.
         assert service.query(f"SELECT '{value}'{' ' * 9000}AS a", token=token).status == 200
         assert service.query(f"SELECT '{value}{' ' * 70_000}' AS a", token=token).status == 200
-        requests.tell_now()
+        telling.tell_now()
         assert len(told) == 4
         assert all((record.texts is not None) == (log_statements == "all") for record in told)
         kept = [text for text in reached_from(told) if value in text]
@@ -91,7 +91,7 @@ def reached_from(root: object) -> set[str]:
 
 
 def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "_MAX_WAITING", 10)
+    monkeypatch.setattr(telling, "_MAX_WAITING", 10)
     goes_on, has_begun = threading.Event(), threading.Event()
 
     def wait(_: Sequence[RequestRecord]) -> None:
@@ -99,14 +99,14 @@ def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch
         goes_on.wait(10)
 
     with heard_events() as heard, answered_requests() as told:
-        requests.listen(wait)
+        telling.listen(wait)
         try:
             answer(1)
             assert has_begun.wait(10)
             answer(25)
         finally:
             goes_on.set()
-            requests.unlisten(wait)
+            telling.unlisten(wait)
     assert len(told) == 11
     assert RecordsDropped(15) in heard
 
@@ -119,7 +119,7 @@ def _in_a_child(sender: Connection) -> None:
         told.extend(records)
         has_told.set()
 
-    requests.listen(listen)
+    telling.listen(listen)
     answer(2)
     has_told.wait(10)
     sender.send([record.id for record in told])

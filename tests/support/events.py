@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from postgate.observe import events, requests
+from postgate.observe import events, telling
 from postgate.observe.events import Event
 from postgate.observe.log import Log
 from postgate.observe.metrics import Tally
@@ -15,19 +15,19 @@ def _listening(
     heard: Callable[[Event], None] | None = None, answered: Callable[[Sequence[RequestRecord]], None] | None = None
 ) -> Iterator[None]:
     """Have these told of what happens meanwhile, and of nothing that was before."""
-    requests.tell_now()
+    telling.tell_now()
     if heard is not None:
         events.listen(heard)
     if answered is not None:
-        requests.listen(answered)
+        telling.listen(answered)
     try:
         yield
-        requests.tell_now()
+        telling.tell_now()
     finally:
         if heard is not None:
             events.unlisten(heard)
         if answered is not None:
-            requests.unlisten(answered)
+            telling.unlisten(answered)
 
 
 @contextmanager

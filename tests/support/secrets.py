@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
-from postgate.observe import events, requests
+from postgate.observe import events, telling
 from postgate.observe.log import Log
 from postgate.observe.traces import Traces
 
@@ -92,13 +92,13 @@ def looked_for() -> Iterator[None]:
     traces = Traces(provider)
     for log in logs:
         events.listen(log.heard)
-        requests.listen(log.answered)
-    requests.listen(traces.answered)
+        telling.listen(log.answered)
+    telling.listen(traces.answered)
     try:
         yield
     finally:
         for log in logs:
             events.unlisten(log.heard)
-            requests.unlisten(log.answered)
-        requests.unlisten(traces.answered)
+            telling.unlisten(log.answered)
+        telling.unlisten(traces.answered)
         traces.end()
