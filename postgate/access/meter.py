@@ -57,7 +57,7 @@ class Meter:
                         1 if record.outcome == "refused" else 0,
                         record.rows,
                         record.body_bytes + record.answer_bytes,
-                        record.stages_ms.get("statement", 0.0),
+                        record.statement_ms,
                     )
                 )
         with self._lock:

@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from psycopg import errors
@@ -27,7 +27,6 @@ _MISFITS = ("42", "XX")
 _PLACEHOLDER = re.compile(r"\$(\d{1,5})")
 
 
-@dataclass(slots=True)
 class Attempt:
     """How one try runs, and what it notes of itself for the choice of the next one.
 
@@ -43,16 +42,19 @@ class Attempt:
         tried: how often each reason has been used.
     """
 
-    until: float = math.inf
-    looks_up_again: bool = False
-    remembers: bool = True
-    describes_again: bool = False
-    untyped: Mapping[int, frozenset[int]] = field(default_factory=dict)
-    arranges_roles: bool = False
-    prepares: bool = True
-    used_remembered_look_up: bool = False
-    used_remembered_types: bool = False
-    tried: dict[str, int] = field(default_factory=dict)
+    # What most requests never change is set for those that do.
+    looks_up_again = False
+    remembers = True
+    describes_again = False
+    untyped: Mapping[int, frozenset[int]] = MappingProxyType({})
+    arranges_roles = False
+    prepares = True
+    used_remembered_look_up = False
+    used_remembered_types = False
+    tried: Mapping[str, int] = MappingProxyType({})
+
+    def __init__(self, until: float = math.inf) -> None:
+        self.until = until
 
     def after(self, failure: Exception) -> Attempt:
         """The next try.
@@ -65,13 +67,10 @@ class Attempt:
             times = self.tried.get(retry.reason, 0)
             if times < retry.times and time.monotonic() < self.until and retry.applies(failure, self):
                 # All else is for one try: what it is told to do differently, and what it notes.
-                following = Attempt(
-                    until=self.until,
-                    remembers=self.remembers,
-                    untyped=self.untyped,
-                    prepares=self.prepares,
-                    tried={**self.tried, retry.reason: times + 1},
-                )
+                following = Attempt(self.until)
+                following.remembers, following.prepares = self.remembers, self.prepares
+                following.untyped = self.untyped
+                following.tried = {**self.tried, retry.reason: times + 1}
                 retry.change(following, failure)
                 return following
         told = public(failure)

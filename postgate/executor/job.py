@@ -111,13 +111,15 @@ class Prologue(NamedTuple):
     parameters: list[bytes]
     types: list[int]
     limit_ms: int
-    name: bytes
+    name: str
 
     def command(self, request_id: str) -> Command:
         """The command for a transaction of this request."""
-        own = request_id[:_ID_BYTES].encode()
-        name = b"%b %b" % (self.name[: _NAME_BYTES - 1 - len(own)], own)
-        return Command(self.sql, [*self.parameters, name], self.types)
+        name = f"{self.name} {request_id}"
+        if len(name) > _NAME_BYTES:
+            own = request_id[:_ID_BYTES]
+            name = f"{self.name[: _NAME_BYTES - 1 - len(own)]} {own}"
+        return Command(self.sql, [*self.parameters, name.encode()], self.types)
 
 
 @dataclass(slots=True)

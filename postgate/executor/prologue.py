@@ -37,5 +37,5 @@ def prologue_for(access: Access, service_timeout_ms: int, defines: str = "") -> 
         parameters = [str(limit_ms), lock_timeout, work_mem, str(reads_only)]
         types = [TEXT, TEXT, TEXT, BOOL, TEXT]
         sql = _ENTER_DEDICATED
-    name = f"postgate {_NOT_PRINTABLE.sub('?', access.name)}".encode()
+    name = f"postgate {_NOT_PRINTABLE.sub('?', access.name)}"
     return Prologue(sql, [parameter.encode() for parameter in parameters], types, limit_ms, name)

@@ -164,6 +164,7 @@ class _Kind(NamedTuple):
     database_id: str
     database_name: str
     attempts: int
+    stages: tuple[str, ...]
     statements: tuple[tuple[str, frozenset[str]], ...]
 
 
@@ -211,28 +212,30 @@ def _of_few(record: RequestRecord, statement: str) -> dict[str, object]:
 
 # A template depends on what it is made of alone, so nothing makes it stale.
 @lru_cache(4096)
-def _json_template(level: int, kind: tuple[Any, ...], stages: tuple[str, ...]) -> bytes:
+def _json_template(level: int, kind: tuple[Any, ...]) -> bytes:
     """A line, for what each request has for itself."""
-    taken = b",".join(b'"%b":%%.3f' % stage.encode() for stage in stages)
-    common = _ascii(_of_kind(_Kind(*kind)))[1:].replace(b"%", b"%%")
+    known = _Kind(*kind)
+    taken = b",".join(b'"%b":%%.3f' % stage.encode() for stage in known.stages)
+    common = _ascii(_of_kind(known))[1:].replace(b"%", b"%%")
     return (
-        b'{"time":"%%b","level":"%b","event":"request","request_id":%%b,"client":%%b,"rows":%%d,"body_bytes":%%d,'
+        b'{"time":"%%b.%%03dZ","level":"%b","event":"request","request_id":%%b,"client":%%b,"rows":%%d,"body_bytes":%%d,'
         b'"bytes":%%d,"ms":%%.3f,"stages_ms":{%b},%b\n' % (_level(level).encode(), taken, common)
     )
 
 
 def _json_of_request(level: int, record: RequestRecord, statement: str) -> bytes:
-    stages_ms = record.stages_ms
     template_of = _json_template if len(record.statements) <= _MOST_REMEMBERED else _json_template.__wrapped__
-    line = template_of(level, _IN_COMMON(record), tuple(stages_ms)) % (
-        _when(record.began).encode(),
+    second = int(record.began)
+    line = template_of(level, _IN_COMMON(record)) % (
+        _second(second),
+        (record.began - second) * 1000,
         orjson.dumps(record.id),
         orjson.dumps(record.client),
         record.rows,
         record.body_bytes,
         record.answer_bytes,
         record.seconds * 1000,
-        *stages_ms.values(),
+        *record.taken_ms,
     )
     if statement or record.forwarded_for or record.traceparent:
         return b"%b,%b\n" % (line[:-2], _ascii(_of_few(record, statement))[1:])
@@ -283,7 +286,7 @@ def _printable(text: str) -> str:
 def _when(at: float) -> str:
     """RFC 3339, in UTC."""
     second = int(at)
-    return f"{_second(second)}.{int((at - second) * 1000):03d}Z"
+    return f"{_second(second).decode()}.{int((at - second) * 1000):03d}Z"
 
 
 @lru_cache
@@ -292,8 +295,8 @@ def _level(level: int) -> str:
 
 
 @lru_cache
-def _second(at: int) -> str:
-    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(at))
+def _second(at: int) -> bytes:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(at)).encode()
 
 
 def _to_stderr(block: bytes) -> None:

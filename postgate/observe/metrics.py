@@ -101,7 +101,7 @@ _BY_REQUESTS = "postgate_database_requests"
 _OF_DATABASES = frozenset(name for name, definition in METRICS.items() if definition.labels == ("database",))
 _ENDPOINTS = {QUERY: "query", "/health": "health"}
 # Of a record what many have in common, and what is added up.
-_IN_COMMON = attrgetter("path", "code", "reason", "outcome", "look_up", "verdict", "prologue")
+_IN_COMMON = attrgetter("path", "code", "reason", "outcome", "look_up", "verdict", "prologue", "stages")
 _AMOUNTS = attrgetter("seconds", "rows", "body_bytes", "answer_bytes", "attempts")
 
 Key = tuple[str, tuple[str, ...]]
@@ -142,10 +142,9 @@ class Tally:
     def answered(self, records: Sequence[RequestRecord]) -> None:
         """A listener for requests."""
         # Most requests of a moment have almost all in common: what they count is added up before it is looked at.
-        alike: dict[tuple[str, ...], list[tuple[float, ...]]] = {}
+        alike: dict[tuple[Any, ...], list[tuple[float, ...]]] = {}
         for record in records:
-            stages_ms = record.stages_ms
-            alike.setdefault((*_IN_COMMON(record), *stages_ms), []).append((*_AMOUNTS(record), *stages_ms.values()))
+            alike.setdefault(_IN_COMMON(record), []).append((*_AMOUNTS(record), *record.taken_ms))
         with self._lock:
             for kind, amounts in alike.items():
                 self._add_alike(kind, amounts)
@@ -179,13 +178,13 @@ class Tally:
         with self._lock:
             self.counters = _of_the_busiest(self.counters, most)
 
-    def _add_alike(self, kind: Sequence[str], amounts: Sequence[Sequence[float]]) -> None:
+    def _add_alike(self, kind: tuple[Any, ...], amounts: Sequence[Sequence[float]]) -> None:
         """
         Args:
-            kind: what the requests have _IN_COMMON, and their stages.
+            kind: what the requests have _IN_COMMON.
             amounts: of each its _AMOUNTS, and the milliseconds of each stage.
         """
-        path, code, reason, outcome, look_up, verdict, prologue, *stages = kind
+        path, code, reason, outcome, look_up, verdict, prologue, stages = kind
         all_seconds, *columns = zip(*amounts, strict=True)
         rows, body_bytes, answer_bytes, attempts, *stages_ms = map(sum, columns)
         add, count = self.add, len(amounts)
@@ -220,7 +219,7 @@ class Tally:
                 self.add(_BY_REQUESTS, database)
                 self.add("postgate_database_rows", database, count=query.rows)
                 self.add("postgate_database_bytes", database, count=query.body_bytes + query.answer_bytes)
-                self.add("postgate_database_seconds", database, count=query.stages_ms.get("statement", 0.0) / 1000)
+                self.add("postgate_database_seconds", database, count=query.statement_ms / 1000)
 
     def _observe(self, key: Key, seconds: Sequence[float]) -> None:
         counts = self.histograms.get(key)

@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from operator import attrgetter, mul, sub
 from random import Random
 from time import monotonic, time
-from types import MappingProxyType
 from typing import Any, Literal
 
 # The path of a request that runs statements.
@@ -42,9 +41,10 @@ _LIMITS = {
 # What a request goes through; each ends where the next one begins: it waits for a thread, or a turn of its database; it
 # is found out whose token it has; its body is read; it is judged; what has to be asked before the statement is asked;
 # it waits for a connection; its statement runs in the database, and the result is read; its answer is made.
-STAGES = ("queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer")
+STAGES: tuple[str, ...] = ("queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer")
 _MOMENTS = attrgetter(*[f"{stage}_at" for stage in STAGES])
 _THOUSANDS = [1000.0] * len(STAGES)
+_STATEMENT = STAGES.index("statement")
 _WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
@@ -55,9 +55,10 @@ class RequestRecord:
         queue_at, look_up_at ...: when (time.monotonic) it has entered each of the STAGES, of its last try if there were
             several; 0.0 for those that it has not.
         ended: when its answer was made, by the same clock; 0.0 until then.
-        seconds: from when it was here whole until then; as the next two it is worked out before the listeners are told.
+        seconds: from when it was here whole until then; it and the next four are worked out before listeners are told.
         began: when it was here whole (time.time).
-        stages_ms: the milliseconds of each stage, in the order in which they were first entered.
+        stages, taken_ms: in the order in which it first entered them its stages, and the milliseconds of each.
+        statement_ms: of these the statement's.
         token_prefix: the beginning of the token, which is in the list of tokens too.
         statements: of each the fingerprint, as `validator.fingerprint` makes it, and its operations.
         texts: makes their texts without constants; None where nobody wants them, or there are none yet.
@@ -94,7 +95,9 @@ class RequestRecord:
     reason = ""
     sqlstate = ""
     _before: Sequence[tuple[str, float]] = ()
-    stages_ms: Mapping[str, float] = MappingProxyType({})
+    stages = STAGES
+    taken_ms: tuple[float, ...] = (0.0,) * len(STAGES)
+    statement_ms = 0.0
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         """
@@ -139,15 +142,22 @@ class RequestRecord:
         moments = _MOMENTS(self)
         if self._before or 0.0 in moments:
             entered = self.entered
-            self.stages_ms = _added_up(entered, self.ended)
+            taken = _added_up(entered, self.ended)
+            self.stages, self.taken_ms = tuple(taken), tuple(taken.values())
+            self.statement_ms = taken.get("statement", 0.0)
             arrived = entered[0][1]
         else:
             # Most requests by far: no step of the interpreter for each stage.
-            taken = map(sub, (*moments[1:], self.ended), moments)
-            self.stages_ms = dict(zip(STAGES, map(mul, taken, _THOUSANDS), strict=True))
+            self.taken_ms = tuple(map(mul, map(sub, (*moments[1:], self.ended), moments), _THOUSANDS))
+            self.statement_ms = self.taken_ms[_STATEMENT]
             arrived = moments[0]
         self.seconds = self.ended - arrived
         self.began = monotonic_began + arrived
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """The milliseconds of each stage."""
+        return dict(zip(self.stages, self.taken_ms, strict=True))
 
     def refused(self, status: int, code: str, reason: str, fields: Mapping[str, object]) -> None:
         """It is answered by an error, whose envelope has these fields."""

@@ -42,6 +42,11 @@ class _Answered:
         self._thread: threading.Thread | None = None
 
     def add(self, record: RequestRecord) -> None:
+        """A request is answered: `record` has all that is known of it."""
+        if not record.ended:
+            record.ended = monotonic()
+        if not _listeners:
+            return
         waiting = self._waiting
         if len(waiting) >= _MAX_WAITING:
             self._dropped += 1
@@ -51,7 +56,7 @@ class _Answered:
             self._wake()
 
     def tell(self) -> None:
-        """Tell the listeners of all that wait."""
+        """Tell the listeners of what is answered so far; before the process ends, and in tests."""
         with self._telling:
             count = len(self._waiting)
             records = [self._waiting.popleft() for _ in range(count)]
@@ -89,6 +94,7 @@ class _Answered:
 
 
 _answered = _Answered()
+answered, tell_now = _answered.add, _answered.tell
 
 
 def listen(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
@@ -99,16 +105,3 @@ def listen(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
 def unlisten(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
     if listener in _listeners:
         _listeners.remove(listener)
-
-
-def answered(record: RequestRecord) -> None:
-    """A request is answered: `record` has all that is known of it."""
-    if not record.ended:
-        record.ended = monotonic()
-    if _listeners:
-        _answered.add(record)
-
-
-def tell_now() -> None:
-    """Tell the listeners of what is answered so far; before the process ends, and in tests."""
-    _answered.tell()

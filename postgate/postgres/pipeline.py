@@ -102,6 +102,11 @@ class Pipeline:
         arrived: how many bytes of the latest result came in pieces, 0 where it is small.
     """
 
+    # How each of them begins.
+    _committing = _ended = _has_left = _running = _cancelled = _begun = _has_read = _is_tenants = False
+    arrived = 0
+    _current = _TENANTS
+
     def __init__(
         self,
         connection: Connection,
@@ -125,19 +130,9 @@ class Pipeline:
         self._started = time.monotonic()
         self._deadline = self._started + limit_ms / 1000 + GRACE_S
         self._socket = self._pgconn.socket
-        self._committing = False
-        self._ended = False
         self._on_arrival = on_arrival
         self._client = client
-        self._has_left = False
-        self._running = False
-        self._cancelled = False
-        self._begun = False
-        self._has_read = False
-        self._is_tenants = False
-        self.arrived = 0
         self._sent: deque[_Sent] = deque()
-        self._current = _TENANTS
 
     def __enter__(self) -> Pipeline:
         try:
