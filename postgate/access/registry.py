@@ -38,10 +38,12 @@ class DatabaseLimits:
     max_concurrency: int | None
     statements_per_second: int | None
     bytes_per_minute: int | None
+    has_rates: bool = field(init=False)
 
-    @property
-    def has_rates(self) -> bool:
-        return self.statements_per_second is not None or self.bytes_per_minute is not None
+    def __post_init__(self) -> None:
+        # Asked for several times a request.
+        has_rates = self.statements_per_second is not None or self.bytes_per_minute is not None
+        object.__setattr__(self, "has_rates", has_rates)
 
     def timeout_ms(self, service_timeout_ms: int) -> int:
         """The time for a statement, when the service allows so much."""

@@ -242,6 +242,13 @@ class Conversation:
     another, or the gateway itself has to ask something, the transaction goes back to the login and enters again.
     """
 
+    # What `Facts.defines` was of the statement whose sandbox is entered; None outside of any.
+    _entered: str | None = None
+    _has_begun = _is_suspect = False
+    _sent = _read = 0
+    # The statement that an error is of.
+    _at: int | None = None
+
     def __init__(
         self,
         connection: Connection,
@@ -265,13 +272,6 @@ class Conversation:
         self._results = results
         self._prologue_again = prologue_again
         self._command_in_place = command_in_place
-        # What `Facts.defines` was of the statement whose sandbox is entered; None outside of any.
-        self._entered: str | None = None
-        self._has_begun = False
-        self._is_suspect = False
-        self._sent = self._read = 0
-        # The statement that an error is of.
-        self._at: int | None = None
 
     def run(self, commands: Sequence[Command | None]) -> None:
         """Run all statements, read their results, and end the transaction.

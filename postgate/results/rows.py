@@ -97,6 +97,15 @@ class Rows:
         count: the rows that came, or that were changed.
     """
 
+    # How each result begins.
+    count = 0
+    _kept_bytes = 0
+    _oids: tuple[int, ...] | None = None
+    _names: tuple[bytes | None, ...] = ()
+    _origins: Sequence[Origin] = ()
+    _tag = b""
+    _is_writing = _has_large = False
+
     def __init__(self, answer: Format, learned: Mapping[int, Type], limits: ResultLimits) -> None:
         """
         Args:
@@ -106,15 +115,7 @@ class Rows:
         self._learned = learned
         self._limits = limits
         self._kept: list[PGresult] = []
-        self._kept_bytes = 0
-        self._oids: tuple[int, ...] | None = None
-        self._names: tuple[bytes | None, ...] = ()
-        self._origins: list[Origin] = []
-        self._tag = b""
-        self._is_writing = False
         self.chunks: list[bytes] = []
-        self.count = 0
-        self._has_large = False
 
     def add(self, result: PGresult, size: int = 0) -> None:
         """Take a chunk of rows, or the tag of a command that has none.
