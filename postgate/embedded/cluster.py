@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -233,7 +233,8 @@ class Cluster:
         return " | ".join(text.splitlines()[-4:]) or f"its log {self.log} is empty"
 
     def _create_database(self) -> None:
-        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+        # Its own context manager would roll back after an interrupt, and complain that a question is under way.
+        with closing(psycopg.connect(self.conninfo("postgres"), autocommit=True)) as connection:
             databases = connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount
             if not databases:
                 connection.execute(f"CREATE DATABASE {NAME}")

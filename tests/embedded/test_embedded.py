@@ -257,6 +257,21 @@ def used(request: pytest.FixtureRequest) -> Iterator[Path]:
         yield parent / request.param
 
 
+def test_an_interrupt_while_it_is_asked_leaves_no_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The question is under way on the connection, on which nothing else can be said then."""
+
+    def interrupt(connection: psycopg.Connection, *_: object) -> None:
+        connection.pgconn.send_query(b"SELECT pg_sleep(5)")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(psycopg.Connection, "execute", interrupt)
+    with a_directory() as directory, pytest.raises(KeyboardInterrupt), running(directory, durable=False):
+        pass
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("after_ms", [0.1, 2, 5, 10, 15, 20, 25, 30, 40, 60, 90])
 def test_an_interrupt_in_its_start_leaves_nothing_behind(used: Path, after_ms: float) -> None:
     """The moments before the server has its lock file, while it fills it, and before it answers: it is stopped, and
