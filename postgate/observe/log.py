@@ -32,7 +32,7 @@ _MOST_REMEMBERED = 20
 _IN_SUMMARY = frozenset({"method", "path", "status", "code"})
 _BELOW = frozenset({"frames"})
 # Loggers of others whose lines are ours too.
-_FOREIGN = ("gunicorn.error", "opentelemetry", "py.warnings")
+_FOREIGN = ("gunicorn.error", "opentelemetry", "psycopg", "py.warnings")
 
 
 class Log:

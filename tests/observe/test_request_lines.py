@@ -318,6 +318,18 @@ def test_a_service_says_nothing_but_json_where_nobody_sits(conninfo: str, tmp_pa
     assert sum(line.get("path") == "/query" for line in told) == 20
 
 
+@pytest.mark.parametrize("name", ["gunicorn.error", "opentelemetry.sdk", "psycopg", "py.warnings"])
+def test_a_line_of_a_library_is_json_too(tmp_path: Path, name: str) -> None:
+    script = """
+import logging, sys
+from postgate.observe.log import configure_logging
+configure_logging("info", "json")
+logging.getLogger(sys.argv[1]).warning("of two\\nlines")
+"""
+    line = json.loads(execute([sys.executable, "-c", script, name], tmp_path).stderr)
+    assert (line["level"], line["logger"], line["message"]) == ("warning", name, "of two\nlines")
+
+
 def test_the_reason_why_it_does_not_start_is_json_too(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = {"POSTGATE_PORT": str(taken.getsockname()[1]), "POSTGATE_LOG_FORMAT": "json"}
