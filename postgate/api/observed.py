@@ -15,9 +15,7 @@ from postgate.observe.telling import answered
 class Observed:
     """Runs a request with a record of it, and tells of it when the answer is made."""
 
-    def __init__(
-        self, queries: QueryEndpoint, others: Callable[..., Iterable[bytes]], tells_timing: bool = False
-    ) -> None:
+    def __init__(self, queries: QueryEndpoint, others: Callable[..., Iterable[bytes]], tells_timing: bool) -> None:
         """
         Args:
             queries: notes its answers itself.

@@ -73,7 +73,6 @@ class QueryEndpoint:
         except Exception as error:
             record.answer_at = monotonic()
             status, headers, envelope = answers.refusal(error, is_neon, config.status_by_sqlstate)
-            record.answer_bytes = len(envelope)
             start_response(status, headers + answers.of_record(record, config.server_timing))
             return [envelope]
         record.status = 200

@@ -512,6 +512,5 @@ def _tell(error: PostgateError, response: Response) -> list[bytes]:
     record = environ.get(RECORD) or RequestRecord(environ)
     status, headers, body = refusal(error, record, error.status, error.envelope())
     response.start_response(status, [*headers, ("X-Request-ID", record.id)])
-    record.answer_bytes = len(body)
     answered(record)
     return [body]

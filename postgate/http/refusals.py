@@ -25,5 +25,6 @@ def refusal(
     """
     record.refused(status, error.code, error.reason, error.fields)
     body = orjson.dumps({**envelope, "request_id": record.id})
+    record.answer_bytes = len(body)
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **HEADERS, **error.headers}
     return f"{status} {HTTPStatus(status).phrase}", list(headers.items()), body

@@ -121,17 +121,17 @@ class RequestRecord:
 
     def again(self, stage: Literal["queue", "look_up"]) -> None:
         """It is tried again, from this stage on."""
-        self._before = self.entered
+        self._before = self._entered()
         for name in STAGES:
             setattr(self, f"{name}_at", 0.0)
         setattr(self, f"{stage}_at", monotonic())
 
-    @property
-    def entered(self) -> list[tuple[str, float]]:
-        """In their order the stages that it has entered, and when; those of a request that was tried again are there
-        more than once."""
-        moments = zip(STAGES, _MOMENTS(self), strict=True)
-        return [*self._before, *[(stage, moment) for stage, moment in moments if moment]]
+    def intervals(self) -> list[tuple[str, float, float]]:
+        """In their order the stages of an answered request, and from when until when it was in each; those of one that
+        was tried again are there more than once."""
+        entered = self._entered()
+        ends = [*[moment for _, moment in entered[1:]], self.ended]
+        return [(stage, moment, end) for (stage, moment), end in zip(entered, ends, strict=True)]
 
     def settle(self, monotonic_began: float) -> None:
         """Work out what follows from its moments, now that its answer is made.
@@ -141,16 +141,18 @@ class RequestRecord:
         """
         moments = _MOMENTS(self)
         if self._before or 0.0 in moments:
-            entered = self.entered
-            taken = _added_up(entered, self.ended)
+            intervals = self.intervals()
+            arrived = intervals[0][1]
+            taken: dict[str, float] = {}
+            for stage, begin, end in intervals:
+                taken[stage] = taken.get(stage, 0.0) + (end - begin) * 1000
             self.stages, self.taken_ms = tuple(taken), tuple(taken.values())
             self.statement_ms = taken.get("statement", 0.0)
-            arrived = entered[0][1]
         else:
             # Most requests by far: no step of the interpreter for each stage.
+            arrived = moments[0]
             self.taken_ms = tuple(map(mul, map(sub, (*moments[1:], self.ended), moments), _THOUSANDS))
             self.statement_ms = self.taken_ms[_STATEMENT]
-            arrived = moments[0]
         self.seconds = self.ended - arrived
         self.began = monotonic_began + arrived
 
@@ -158,6 +160,10 @@ class RequestRecord:
     def stages_ms(self) -> dict[str, float]:
         """The milliseconds of each stage."""
         return dict(zip(self.stages, self.taken_ms, strict=True))
+
+    def _entered(self) -> list[tuple[str, float]]:
+        moments = zip(STAGES, _MOMENTS(self), strict=True)
+        return [*self._before, *[(stage, moment) for stage, moment in moments if moment]]
 
     def refused(self, status: int, code: str, reason: str, fields: Mapping[str, object]) -> None:
         """It is answered by an error, whose envelope has these fields."""
@@ -185,15 +191,6 @@ def fingerprints(statements: Iterable[tuple[str, frozenset[str]]]) -> str:
     """Those of the statements of a record with commas: each once, and of a long batch the first ones."""
     different = dict.fromkeys(fingerprint for fingerprint, _ in statements)
     return ",".join(list(different)[:_MOST_FINGERPRINTS])
-
-
-def _added_up(entered: Sequence[tuple[str, float]], ended: float) -> dict[str, float]:
-    """The milliseconds of each stage, which may have been entered several times."""
-    taken: dict[str, float] = {}
-    ends = [moment for _, moment in entered[1:]] + [ended]
-    for (stage, moment), end in zip(entered, ends, strict=True):
-        taken[stage] = taken.get(stage, 0.0) + (end - moment) * 1000
-    return taken
 
 
 def monotonic_began() -> float:

@@ -87,30 +87,30 @@ class Traces:
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
         carrier = {"traceparent": record.traceparent or "", "tracestate": record.tracestate or ""}
-        began, begin = record.began, record.entered[0][1]
+        intervals = record.intervals()
+        began, arrived = record.began, intervals[0][1]
 
         def at(moment: float) -> int:
             """Nanoseconds since 1970, of a moment of time.monotonic."""
-            return int((began + moment - begin) * 1e9)
+            return int((began + moment - arrived) * 1e9)
 
         span = self._tracer.start_span(
             f"{record.method} {record.path}",
             context=self._propagator.extract(carrier),
             kind=SpanKind.SERVER,
             attributes=_attributes(record),
-            start_time=at(begin),
+            start_time=at(arrived),
         )
         if record.status >= 500:
             span.set_status(Status(StatusCode.ERROR, record.code))
         if span.is_recording():
             inside = set_span_in_context(span)
-            ends = [moment for _, moment in record.entered[1:]] + [record.ended]
-            for (stage, moment), ended in zip(record.entered, ends, strict=True):
+            for stage, begin, end in intervals:
                 if stage in _STAGES:
                     kind = SpanKind.CLIENT if stage == "statement" else SpanKind.INTERNAL
                     attributes = _of_statement(record) if stage == "statement" else None
-                    part = self._tracer.start_span(_STAGES[stage], inside, kind, attributes, start_time=at(moment))
-                    part.end(at(ended))
+                    part = self._tracer.start_span(_STAGES[stage], inside, kind, attributes, start_time=at(begin))
+                    part.end(at(end))
         span.end(at(record.ended))
 
 
