@@ -78,12 +78,11 @@ class Connection:
         Raises:
             OSError: the connection is broken.
         """
-        self.unsent = memoryview(block)
-        self.send_rest(self.unsent)
+        self.send_rest(block)
         return self.unsent is None
 
-    def send_rest(self, unsent: memoryview) -> int:
-        """Send more of the block that is under way; how many bytes went. `unsent` is None when nothing is left.
+    def send_rest(self, unsent: bytes | memoryview) -> int:
+        """Send a block, or the rest of one; how many bytes went. `unsent` is None when nothing is left.
 
         Raises:
             OSError: the connection is broken.
@@ -91,6 +90,6 @@ class Connection:
         try:
             sent = self.socket.send(unsent)
         except BlockingIOError:
-            return 0
-        self.unsent = unsent[sent:] if sent < len(unsent) else None
+            sent = 0
+        self.unsent = memoryview(unsent)[sent:] if sent < len(unsent) else None
         return sent

@@ -141,22 +141,33 @@ class Reader:
         if self._open is None:
             data = self._buffer + data if self._buffer else data
             self._buffer, self._pipelined = b"", False
-            self._open, data = self._read_head(data)
-            if self._open is None:
+            head, data = self._read_head(data)
+            if head is None:
                 self._buffer = data
                 return None
+            request, length = head
+            if length is not None and length <= self._limits.body_bytes and length <= len(data):
+                # Most bodies come together with their heads.
+                return self._whole(request, io.BytesIO(data[:length]), length, data[length:])
+            body: _Body = _Chunked(self._limits) if length is None else _Sized(length, self._limits.body_bytes)
+            self._open = request, body
         request, body = self._open
         if not body.take(data):
             return None
-        request.environ["wsgi.input"] = body.stream()
-        request.body_bytes = body.size
         request.keep_alive = request.keep_alive and not body.cut
-        self._buffer, self._pipelined = body.rest, bool(body.rest)
+        return self._whole(request, body.stream(), body.size, body.rest)
+
+    def _whole(self, request: Request, body: io.BytesIO, size: int, rest: bytes) -> Request:
+        """Finish a request with its body, of which so many bytes are kept, and keep what has come after it."""
+        request.environ["wsgi.input"] = body
+        request.body_bytes = size
+        self._buffer, self._pipelined = rest, bool(rest)
         self._open, self.expects_continue = None, False
         return request
 
-    def _read_head(self, data: bytes) -> tuple[tuple[Request, _Body] | None, bytes]:
-        """Make a request of its head, if all of it is here, and what takes its body; and what follows the head."""
+    def _read_head(self, data: bytes) -> tuple[tuple[Request, int | None] | None, bytes]:
+        """Make a request of its head, if all of it is here, with the length of its body, which is None for one in
+        chunks; and what follows the head."""
         # One empty line may come before a request (RFC 9112, 2.2).
         start = 2 if data.startswith(b"\r\n") else 0
         end = data.find(b"\r\n\r\n", start) + 4
@@ -179,10 +190,9 @@ class Reader:
         if expects and length is not None and length > self._limits.body_bytes:
             # The client has asked before it sends what is too large: it gets its answer now.
             request.keep_alive = False
-            return (request, _Sized(0, 0)), b""
+            return (request, 0), b""
         self.expects_continue = expects and len(data) == end
-        body = _Chunked(self._limits) if length is None else _Sized(length, self._limits.body_bytes)
-        return (request, body), data[end:]
+        return (request, length), data[end:]
 
     def _parse(self, data: bytes) -> dict[str, Any]:
         line_bytes, fields, field_bytes, _ = self._limits

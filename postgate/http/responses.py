@@ -50,8 +50,19 @@ class Response:
         Raises:
             ValueError: the application has set a header that would be read as two.
         """
+        if type(pieces) is list and len(pieces) == 1 and not self._early:
+            # Most answers: there is nothing to close, and nothing to wait for.
+            (only,) = pieces
+            if self._length() == len(only) <= JOINED_BYTES and not self._is_bodiless():
+                head = self._head(chunked=False)
+                self.begun = True
+                self.sent = len(only)
+                return iter((head + only,))
+        return self._blocks(pieces)
+
+    def _blocks(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         try:
-            yield from self._blocks(self._written(pieces) if self._early else pieces)
+            yield from self._due(self._written(pieces) if self._early else pieces)
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:
@@ -61,12 +72,12 @@ class Response:
         yield from self._early
         yield from pieces
 
-    def _blocks(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def _due(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         waiting = iter(pieces)
         # The application may call start_response only when it is asked for its first piece.
         first = next(waiting, b"")
         length = self._length()
-        bodiless = self.request.environ["REQUEST_METHOD"] == "HEAD" or self.status[:3] in ("204", "304")
+        bodiless = self._is_bodiless()
         chunked = length is None and not bodiless and self.request.environ["SERVER_PROTOCOL"] == "HTTP/1.1"
         if length is None and not bodiless and not chunked:
             # Only its end tells the client of HTTP/1.0 where the body ends.
@@ -105,6 +116,9 @@ class Response:
         else:
             yield piece
 
+    def _is_bodiless(self) -> bool:
+        return self.request.environ["REQUEST_METHOD"] == "HEAD" or self.status[:3] in ("204", "304")
+
     def _length(self) -> int | None:
         for name, value in self.headers:
             if name.lower() == "content-length":
@@ -113,14 +127,13 @@ class Response:
 
     def _head(self, chunked: bool) -> bytes:
         lines = [
-            f"HTTP/1.1 {self.status}\r\nServer: postgate\r\nDate: {_date()}\r\n",
-            "Connection: keep-alive\r\n" if self.keep_alive else "Connection: close\r\n",
+            f"HTTP/1.1 {self.status}\r\nServer: postgate\r\nDate: {_date()}",
+            "Connection: keep-alive" if self.keep_alive else "Connection: close",
+            *map(": ".join, self.headers),
         ]
-        lines += [f"{name}: {value}\r\n" for name, value in self.headers]
         if chunked:
-            lines.append("Transfer-Encoding: chunked\r\n")
-        lines.append("\r\n")
-        head = "".join(lines)
+            lines.append("Transfer-Encoding: chunked")
+        head = "\r\n".join(lines) + "\r\n\r\n"
         ends = len(self.headers) + 5 + chunked
         if not self.status or head.count("\n") != ends or head.count("\r") != ends:
             raise ValueError("the application has set no status, or a header with the end of a line in it")

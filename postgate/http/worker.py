@@ -8,6 +8,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+from gunicorn.config import PostRequest, PreRequest  # type: ignore[import-untyped]
 from gunicorn.workers.base import Worker as Base  # type: ignore[import-untyped]
 
 from postgate.http.loop import Loop, Observer
@@ -34,7 +35,9 @@ class Worker(Base):  # type: ignore[misc]
             sys.exit(1)
 
     def run(self) -> None:
-        self._pre_request, self._post_request = self.cfg.pre_request, self.cfg.post_request
+        # gunicorn's own hooks write for each request a line for debugging, of which our log has all.
+        self._pre_request = None if self.cfg.pre_request is PreRequest.default else self.cfg.pre_request
+        self._post_request = None if self.cfg.post_request is PostRequest.default else self.cfg.post_request
         # Another application than ours asks for nothing.
         terms = getattr(self.wsgi, "terms", Terms())
         self._loop = loop = Loop(
@@ -81,10 +84,12 @@ class Worker(Base):  # type: ignore[misc]
                 self.log.info("the worker has had its %d requests and makes place for a new one", self.max_requests)
                 self.alive = False
                 self._wake()
-        self._pre_request(self, request)
+        if self._pre_request is not None:
+            self._pre_request(self, request)
 
     def _ends(self, request: Request, response: Response) -> None:
         if self.log.access_log_enabled:
             took = timedelta(seconds=monotonic() - request.began)
             self.log.access(response, request, request.environ, took)
-        self._post_request(self, request, request.environ, response)
+        if self._post_request is not None:
+            self._post_request(self, request, request.environ, response)

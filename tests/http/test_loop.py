@@ -191,6 +191,21 @@ def test_wsgi_as_it_is_written() -> None:
     assert closed == [True]
 
 
+@pytest.mark.parametrize("pieces", [[b"ab"], [b"a", b"b"]])
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified"])
+def test_where_there_may_be_no_body_none_is_sent(status: str, pieces: list[bytes]) -> None:
+    """RFC 9110, 6.4.1: it would be read as the next answer."""
+
+    def application(_: Environ, start_response: Start) -> Iterable[bytes]:
+        start_response(status, [("Content-Length", "2")])
+        return pieces
+
+    with serving(application) as server:
+        for request in (LAST, LAST.replace(b"GET", b"HEAD")):
+            body = exchange(server.port, request).partition(b"\r\n\r\n")[2]
+            assert body == (b"ab" if status == "200 OK" and request == LAST else b"")
+
+
 def test_a_wrong_length_does_not_reach_the_next_answer() -> None:
     lengths = iter([3, 5])
 
@@ -204,11 +219,12 @@ def test_a_wrong_length_does_not_reach_the_next_answer() -> None:
         assert exchange(server.port, GET).endswith(b"\r\n\r\nabcd")
 
 
-@pytest.mark.parametrize("headers", [[("X", "a\r\nY: b")], [("X\n", "a")], [("X", "a\rb")]])
-def test_a_header_with_the_end_of_a_line_is_never_sent(headers: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("pieces", [[b""], [b"", b""]])
+@pytest.mark.parametrize("header", [("X", "a\r\nY: b"), ("X\n", "a"), ("X", "a\rb")])
+def test_a_header_with_the_end_of_a_line_is_never_sent(header: tuple[str, str], pieces: list[bytes]) -> None:
     def application(_: Environ, start_response: Start) -> Iterable[bytes]:
-        start_response("200 OK", headers)
-        return [b""]
+        start_response("200 OK", [("Content-Length", "0"), header])
+        return pieces
 
     with serving(application) as server:
         assert exchange(server.port, GET) == b""
