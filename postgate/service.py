@@ -102,7 +102,7 @@ class Service:
         """
         holding = Holding(self.memory)
         try:
-            return Answer(self._run(caller, read_request, holding, record or RequestRecord({})), holding)
+            return Answer(self._run(caller, read_request, holding, record or RequestRecord.of({})), holding)
         except BaseException:
             holding.keep(0)
             raise

@@ -26,7 +26,7 @@ def refusal(error: Exception, is_neon: bool = False, by_sqlstate: bool = False) 
         by_sqlstate: whether an error of PostgreSQL has a status that follows from its SQLSTATE.
     """
     told = _public(error)
-    record = current.get() or RequestRecord({})
+    record = current.get() or RequestRecord.of({})
     status = told.status
     if is_neon:
         status = 400 if isinstance(told, DatabaseError) else status

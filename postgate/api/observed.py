@@ -29,7 +29,7 @@ class Observed:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         record: RequestRecord | None = environ.get(RECORD)
         if record is None:
-            record = environ[RECORD] = RequestRecord(environ)
+            record = environ[RECORD] = RequestRecord.of(environ)
         before = current.set(record)
         try:
             if is_query(environ):

@@ -509,7 +509,7 @@ class Loop:
 def _tell(error: PostgateError, response: Response) -> list[bytes]:
     """The answer that tells an error, where no application is asked; the connection ends with it."""
     environ = response.request.environ
-    record = environ.get(RECORD) or RequestRecord(environ)
+    record = environ.get(RECORD) or RequestRecord.of(environ)
     status, headers, body = refusal(error, record, error.status, error.envelope())
     response.start_response(status, [*headers, ("X-Request-ID", record.id)])
     answered(record)

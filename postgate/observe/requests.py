@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from operator import attrgetter, mul, sub
 from random import Random
 from time import monotonic, time
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 # The path of a request that runs statements.
 QUERY = "/query"
@@ -48,6 +49,7 @@ _STATEMENT = STAGES.index("statement")
 _WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
+@dataclass(slots=True, eq=False)
 class RequestRecord:
     """
     Attributes:
@@ -71,35 +73,48 @@ class RequestRecord:
         prologue: "prepared" on the connection, or "sent".
     """
 
-    # What most requests never change is set for those that do.
-    queue_at = look_up_at = read_at = verdict_at = prepare_at = connection_at = statement_at = answer_at = ended = 0.0
-    seconds = began = 0.0
-    forwarded_for = ""
+    id: str
+    method: str
+    path: str
+    client: str
+    queue_at: float
+    look_up_at: float = 0.0
+    read_at: float = 0.0
+    verdict_at: float = 0.0
+    prepare_at: float = 0.0
+    connection_at: float = 0.0
+    statement_at: float = 0.0
+    answer_at: float = 0.0
+    ended: float = 0.0
+    seconds: float = 0.0
+    began: float = 0.0
+    stages: tuple[str, ...] = STAGES
+    taken_ms: tuple[float, ...] = (0.0,) * len(STAGES)
+    statement_ms: float = 0.0
+    forwarded_for: str = ""
     traceparent: str | None = None
     tracestate: str | None = None
-    token_prefix = ""
-    database_id = ""
-    database_name = ""
+    token_prefix: str = ""
+    database_id: str = ""
+    database_name: str = ""
     statements: tuple[tuple[str, frozenset[str]], ...] = ()
     texts: Callable[[], list[str]] | None = None
-    rows = 0
-    body_bytes = 0
-    answer_bytes = 0
-    attempts = 1
-    look_up = ""
-    verdict = ""
-    prologue = ""
-    status = 0
-    outcome = "ok"
-    code = ""
-    reason = ""
-    sqlstate = ""
+    rows: int = 0
+    body_bytes: int = 0
+    answer_bytes: int = 0
+    attempts: int = 1
+    look_up: str = ""
+    verdict: str = ""
+    prologue: str = ""
+    status: int = 0
+    outcome: str = "ok"
+    code: str = ""
+    reason: str = ""
+    sqlstate: str = ""
     _before: Sequence[tuple[str, float]] = ()
-    stages = STAGES
-    taken_ms: tuple[float, ...] = (0.0,) * len(STAGES)
-    statement_ms = 0.0
 
-    def __init__(self, environ: Mapping[str, Any]) -> None:
+    @classmethod
+    def of(cls, environ: Mapping[str, Any]) -> Self:
         """
         Args:
             environ: of the request, as PEP 3333 has it, with `postgate.arrived` (time.monotonic) where the server
@@ -107,17 +122,20 @@ class RequestRecord:
         """
         get = environ.get
         given = get("HTTP_X_REQUEST_ID")
-        self.id: str = given if given and _REQUEST_ID.fullmatch(given) else f"{_numbers.getrandbits(_MADE_BITS):024x}"
-        self.queue_at = get("postgate.arrived") or monotonic()
-        self.method: str = get("REQUEST_METHOD", "")
-        self.path: str = get("PATH_INFO", "")[:_MAX_PATH]
-        self.client: str = get("REMOTE_ADDR", "")
+        record = cls(
+            given if given and _REQUEST_ID.fullmatch(given) else f"{_numbers.getrandbits(_MADE_BITS):024x}",
+            get("REQUEST_METHOD", ""),
+            get("PATH_INFO", "")[:_MAX_PATH],
+            get("REMOTE_ADDR", ""),
+            get("postgate.arrived") or monotonic(),
+        )
         if "HTTP_X_FORWARDED_FOR" in environ:
-            self.forwarded_for = environ["HTTP_X_FORWARDED_FOR"][:_MAX_HEADER]
+            record.forwarded_for = environ["HTTP_X_FORWARDED_FOR"][:_MAX_HEADER]
         if "HTTP_TRACEPARENT" in environ:
-            self.traceparent, self.tracestate = environ["HTTP_TRACEPARENT"], get("HTTP_TRACESTATE")
+            record.traceparent, record.tracestate = environ["HTTP_TRACEPARENT"], get("HTTP_TRACESTATE")
         if DATABASE_ID in environ:
-            self.token_prefix, self.database_id = environ[TOKEN_PREFIX], environ[DATABASE_ID]
+            record.token_prefix, record.database_id = environ[TOKEN_PREFIX], environ[DATABASE_ID]
+        return record
 
     def again(self, stage: Literal["queue", "look_up"]) -> None:
         """It is tried again, from this stage on."""

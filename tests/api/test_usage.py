@@ -107,7 +107,7 @@ def test_no_request_is_lost_when_workers_stop(service: Service, tmp_path: Path, 
 
 
 def record(database_id: str) -> RequestRecord:
-    made = RequestRecord({DATABASE_ID: database_id, TOKEN_PREFIX: "pg_12345"})
+    made = RequestRecord.of({DATABASE_ID: database_id, TOKEN_PREFIX: "pg_12345"})
     made.ended = time.monotonic()
     return made
 

@@ -163,7 +163,7 @@ def test_what_is_tried_again_has_each_stage_once(service: Service) -> None:
 
 
 def test_a_stage_that_was_entered_twice_has_the_time_of_both() -> None:
-    record = RequestRecord({"postgate.arrived": 100.0})
+    record = RequestRecord.of({"postgate.arrived": 100.0})
     record.look_up_at, record.read_at, record.statement_at = 101.0, 103.0, 106.0
     record.again("look_up")
     again = record.look_up_at

@@ -23,7 +23,7 @@ from postgate.service import Service as ServiceOfAWorker
 
 def answer(count: int) -> None:
     for _ in range(count):
-        telling.answered(RequestRecord({"PATH_INFO": "/query"}))
+        telling.answered(RequestRecord.of({"PATH_INFO": "/query"}))
 
 
 def test_one_that_fails_keeps_nothing_from_the_others() -> None:
@@ -49,7 +49,7 @@ def test_the_thread_goes_on_after_a_failure_of_its_own() -> None:
     events.listen(heard.put)
     try:
         with answered_requests() as told:
-            telling.answered(Broken({}))
+            telling.answered(Broken.of({}))
             assert isinstance(heard.get(timeout=10), UnexpectedFailure)
             answer(1)
     finally:
@@ -131,7 +131,7 @@ def test_a_forked_process_tells_its_own() -> None:
         # Told of in this process, in a moment.
         answer(5)
         random.seed(1)
-        before = RequestRecord({}).id
+        before = RequestRecord.of({}).id
         random.seed(1)
         child = multiprocessing.get_context("fork").Process(target=_in_a_child, args=[sender])
         child.start()
@@ -140,7 +140,7 @@ def test_a_forked_process_tells_its_own() -> None:
         assert len(ids) == 2
         child.join(10)
         # They are nobody else's: neither its parent's nor those of whoever sets the numbers of the process.
-        assert len({before, *ids, *(RequestRecord({}).id for _ in range(2))}) == 5
+        assert len({before, *ids, *(RequestRecord.of({}).id for _ in range(2))}) == 5
 
 
 def test_a_log_that_nobody_reads_costs_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +153,6 @@ def test_a_log_that_nobody_reads_costs_no_request(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.stderr", Gone())
     log = Log("debug", as_json=True)
     log.heard(RecordsDropped(1))
-    record = RequestRecord({})
+    record = RequestRecord.of({})
     record.ended = time.monotonic()
     log.answered([record])
