@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from threading import Lock
 
 from postgate.errors import PostgateError
 from postgate.observe import telling
+from postgate.observe.alike import Answered
 from postgate.observe.events import NotWritten, happened
-from postgate.observe.requests import RequestRecord
 from postgate.postgres.errors import ConnectionLost, ServerError
 from postgate.postgres.pipeline import Command
 from postgate.postgres.pools import Pools
@@ -44,25 +43,18 @@ class Meter:
         telling.unlisten(self.answered)
         self.write(pause_s=0)
 
-    def answered(self, records: Sequence[RequestRecord]) -> None:
+    def answered(self, told: Answered) -> None:
         """A listener for requests."""
         # They were answered a moment ago: of a day that has just ended some count as the next one's.
         day = time.strftime("%Y-%m-%d", time.gmtime())
-        amounts: dict[str, list[tuple[float, ...]]] = {}
-        for record in records:
-            if record.database_id:
-                amounts.setdefault(record.database_id, []).append(
-                    (
-                        1,
-                        1 if record.outcome == "refused" else 0,
-                        record.rows,
-                        record.body_bytes + record.answer_bytes,
-                        record.statement_ms,
-                    )
-                )
         with self._lock:
-            for database_id, each in amounts.items():
-                self._add((database_id, day), tuple(map(sum, zip(*each, strict=True))))
+            for alike in told.alike:
+                kind, count = alike.kind, len(alike.records)
+                if kind.database_id:
+                    refused = count if kind.outcome == "refused" else 0
+                    volume = alike.body_bytes + alike.answer_bytes
+                    statement_ms = alike.stages_ms.get("statement", 0.0)
+                    self._add((kind.database_id, day), (count, refused, alike.rows, volume, statement_ms))
 
     def write(self, pause_s: float = PAUSE_S) -> None:
         """Add to the table what was counted, unless that was done less than a pause ago."""

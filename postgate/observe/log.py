@@ -11,15 +11,14 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from operator import attrgetter
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from time import gmtime, strftime, time
-from typing import Any, NamedTuple
 
 import orjson
 
 from postgate.observe import events, requests, telling
+from postgate.observe.alike import Answered, Kind
 from postgate.observe.events import Announcement, Event, UnexpectedFailure, happened
 from postgate.observe.requests import RequestRecord, limit_hit
 from postgate.observe.traces import trace_id
@@ -76,25 +75,36 @@ class Log:
                 fields["database_id"] = record.database_id
         self._write(self._line(time(), level, event.name, message, fields))
 
-    def answered(self, records: Sequence[RequestRecord]) -> None:
+    def answered(self, told: Answered) -> None:
+        forms = {alike: self._form(alike.kind, is_slow=False) for alike in told.alike}
         block = b""
-        for record in records:
-            level = record.severity(self._slow_s)
-            if level < self._level:
+        for record, alike in zip(told.records, told.of_each, strict=True):
+            is_slow = record.seconds >= self._slow_s
+            form = self._form(alike.kind, is_slow) if is_slow else forms[alike]
+            if form is None:
                 continue
-            line = (_json_of_request if self._as_json else _text_of_request)(level, record, self._text_of(record))
+            line = form(record, self._text_of(record, is_slow))
             if len(block) + len(line) > _BLOCK_BYTES:
                 self._write(block)
                 block = b""
             block += line
         self._write(block)
 
-    def _text_of(self, record: RequestRecord) -> str:
+    def _form(self, kind: Kind, is_slow: bool) -> Callable[[RequestRecord, str], bytes] | None:
+        """What makes the line of a request of this kind, and of the text of its statements; None if it has none."""
+        level = kind.severity(is_slow)
+        if level < self._level:
+            return None
+        if not self._as_json:
+            return partial(_text_of_request, level, kind)
+        of_kind = _json_template if len(kind.statements) <= _MOST_REMEMBERED else _json_template.__wrapped__
+        return partial(_json_of_request, of_kind(level, kind))
+
+    def _text_of(self, record: RequestRecord, is_slow: bool) -> str:
         """The statements without constants, or "" where they are not wanted."""
         if self._statements == "none" or record.texts is None:
             return ""
-        is_wanted = self._statements == "all" or bool(record.code)
-        is_wanted |= self._statements == "slow" and record.seconds >= self._slow_s
+        is_wanted = self._statements == "all" or bool(record.code) or (self._statements == "slow" and is_slow)
         return "; ".join(record.texts()) if is_wanted else ""
 
     def _line(self, at: float, level: int, event: str, message: str, fields: Mapping[str, object]) -> bytes:
@@ -150,29 +160,7 @@ def _thread_failed(failure: threading.ExceptHookArgs) -> None:
         happened(UnexpectedFailure.of(failure.exc_value))
 
 
-class _Kind(NamedTuple):
-    """What many requests have in common: it is written once for all of them."""
-
-    status: int
-    method: str
-    path: str
-    outcome: str
-    code: str
-    reason: str
-    sqlstate: str
-    token_prefix: str
-    database_id: str
-    database_name: str
-    attempts: int
-    stages: tuple[str, ...]
-    statements: tuple[tuple[str, frozenset[str]], ...]
-
-
-# The fields of a _Kind. They are compared as they are: to make one takes five times as long.
-_IN_COMMON = attrgetter(*_Kind.__annotations__)
-
-
-def _of_kind(kind: _Kind) -> dict[str, object]:
+def _of_kind(kind: Kind) -> dict[str, object]:
     """The fields of a line that many requests share; what there is nothing to say of is left out."""
     # PEP 3333 has the bytes of it as characters.
     path = kind.path.encode("latin-1", "replace").decode("utf-8", "replace")
@@ -212,21 +200,19 @@ def _of_few(record: RequestRecord, statement: str) -> dict[str, object]:
 
 # A template depends on what it is made of alone, so nothing makes it stale.
 @lru_cache(4096)
-def _json_template(level: int, kind: tuple[Any, ...]) -> bytes:
+def _json_template(level: int, kind: Kind) -> bytes:
     """A line, for what each request has for itself."""
-    known = _Kind(*kind)
-    taken = b",".join(b'"%b":%%.3f' % stage.encode() for stage in known.stages)
-    common = _ascii(_of_kind(known))[1:].replace(b"%", b"%%")
+    taken = b",".join(b'"%b":%%.3f' % stage.encode() for stage in kind.stages)
+    common = _ascii(_of_kind(kind))[1:].replace(b"%", b"%%")
     return (
         b'{"time":"%%b.%%03dZ","level":"%b","event":"request","request_id":%%b,"client":%%b,"rows":%%d,"body_bytes":%%d,'
         b'"bytes":%%d,"ms":%%.3f,"stages_ms":{%b},%b\n' % (_level(level).encode(), taken, common)
     )
 
 
-def _json_of_request(level: int, record: RequestRecord, statement: str) -> bytes:
-    template_of = _json_template if len(record.statements) <= _MOST_REMEMBERED else _json_template.__wrapped__
+def _json_of_request(template: bytes, record: RequestRecord, statement: str) -> bytes:
     second = int(record.began)
-    line = template_of(level, _IN_COMMON(record)) % (
+    line = template % (
         _second(second),
         (record.began - second) * 1000,
         orjson.dumps(record.id),
@@ -242,8 +228,8 @@ def _json_of_request(level: int, record: RequestRecord, statement: str) -> bytes
     return line
 
 
-def _text_of_request(level: int, record: RequestRecord, statement: str) -> bytes:
-    fields = _of_kind(_Kind(*_IN_COMMON(record))) | {
+def _text_of_request(level: int, kind: Kind, record: RequestRecord, statement: str) -> bytes:
+    fields = _of_kind(kind) | {
         "request_id": record.id,
         "client": record.client,
         **_of_few(record, statement),

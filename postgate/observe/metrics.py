@@ -13,9 +13,8 @@ import socket
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -30,8 +29,9 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from postgate.observe import events
+from postgate.observe.alike import Alike, Answered
 from postgate.observe.events import Event
-from postgate.observe.requests import QUERY, RequestRecord, limit_hit
+from postgate.observe.requests import QUERY, limit_hit
 
 # Seconds, from a point read to the longest statement that the defaults allow.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -100,9 +100,6 @@ METRICS: Mapping[str, Definition] = {
 _BY_REQUESTS = "postgate_database_requests"
 _OF_DATABASES = frozenset(name for name, definition in METRICS.items() if definition.labels == ("database",))
 _ENDPOINTS = {QUERY: "query", "/health": "health"}
-# Of a record what many have in common, and what is added up.
-_IN_COMMON = attrgetter("path", "code", "reason", "outcome", "look_up", "verdict", "prologue", "stages")
-_AMOUNTS = attrgetter("seconds", "rows", "body_bytes", "answer_bytes", "attempts")
 
 Key = tuple[str, tuple[str, ...]]
 _FROM_THE_BEGINNING: Mapping[tuple[str, ...], dict[tuple[str, ...], float]] = {
@@ -139,17 +136,11 @@ class Tally:
             with self._lock:
                 self.add(name, *labels, count=count)
 
-    def answered(self, records: Sequence[RequestRecord]) -> None:
+    def answered(self, told: Answered) -> None:
         """A listener for requests."""
-        # Most requests of a moment have almost all in common: what they count is added up before it is looked at.
-        alike: dict[tuple[Any, ...], list[tuple[float, ...]]] = {}
-        for record in records:
-            alike.setdefault(_IN_COMMON(record), []).append((*_AMOUNTS(record), *record.taken_ms))
         with self._lock:
-            for kind, amounts in alike.items():
-                self._add_alike(kind, amounts)
-            if self._by_database:
-                self._add_databases(record for record in records if record.path == QUERY)
+            for alike in told.alike:
+                self._add_alike(alike)
 
     def take(self) -> tuple[dict[Key, float], dict[Key, list[float]]]:
         """What was counted since the last time."""
@@ -178,48 +169,37 @@ class Tally:
         with self._lock:
             self.counters = _of_the_busiest(self.counters, most)
 
-    def _add_alike(self, kind: tuple[Any, ...], amounts: Sequence[Sequence[float]]) -> None:
-        """
-        Args:
-            kind: what the requests have _IN_COMMON.
-            amounts: of each its _AMOUNTS, and the milliseconds of each stage.
-        """
-        path, code, reason, outcome, look_up, verdict, prologue, stages = kind
-        all_seconds, *columns = zip(*amounts, strict=True)
-        rows, body_bytes, answer_bytes, attempts, *stages_ms = map(sum, columns)
-        add, count = self.add, len(amounts)
-        add("postgate_requests", _ENDPOINTS.get(path, "other"), code or "OK", count=count)
-        if outcome == "refused":
-            add("postgate_refused", reason or code.lower(), count=count)
-        if limit := limit_hit(code, reason):
+    def _add_alike(self, alike: Alike) -> None:
+        add, kind, count = self.add, alike.kind, len(alike.records)
+        add("postgate_requests", _ENDPOINTS.get(kind.path, "other"), kind.code or "OK", count=count)
+        if kind.outcome == "refused":
+            add("postgate_refused", kind.reason or kind.code.lower(), count=count)
+        if limit := limit_hit(kind.code, kind.reason):
             add("postgate_limits", limit, count=count)
-        if path != QUERY:
+        if kind.path != QUERY:
             return
-        add("postgate_slow_requests", count=sum(seconds >= self._slow_s for seconds in all_seconds))
-        add("postgate_rows", count=rows)
-        add("postgate_request_bytes", count=body_bytes)
-        add("postgate_response_bytes", count=answer_bytes)
-        add("postgate_attempts", count=attempts)
+        add("postgate_slow_requests", count=sum(seconds >= self._slow_s for seconds in alike.seconds))
+        add("postgate_rows", count=alike.rows)
+        add("postgate_request_bytes", count=alike.body_bytes)
+        add("postgate_response_bytes", count=alike.answer_bytes)
+        add("postgate_attempts", count=count * kind.attempts)
         for name, result in (
-            ("postgate_look_ups", look_up),
-            ("postgate_verdicts", verdict),
-            ("postgate_prologues", prologue),
+            ("postgate_look_ups", kind.look_up),
+            ("postgate_verdicts", kind.verdict),
+            ("postgate_prologues", kind.prologue),
         ):
             if result:
                 add(name, result, count=count)
-        self._observe(("postgate_request_seconds", ()), all_seconds)
-        for stage, taken_ms in zip(stages, stages_ms, strict=True):
+        self._observe(("postgate_request_seconds", ()), alike.seconds)
+        for stage, taken_ms in alike.stages_ms.items():
             summary = self.histograms.setdefault(("postgate_stage_seconds", (stage,)), [0.0, 0.0])
             summary[0] += count
             summary[1] += taken_ms / 1000
-
-    def _add_databases(self, queries: Iterable[RequestRecord]) -> None:
-        for query in queries:
-            if database := query.database_id:
-                self.add(_BY_REQUESTS, database)
-                self.add("postgate_database_rows", database, count=query.rows)
-                self.add("postgate_database_bytes", database, count=query.body_bytes + query.answer_bytes)
-                self.add("postgate_database_seconds", database, count=query.statement_ms / 1000)
+        if self._by_database and kind.database_id:
+            add(_BY_REQUESTS, kind.database_id, count=count)
+            add("postgate_database_rows", kind.database_id, count=alike.rows)
+            add("postgate_database_bytes", kind.database_id, count=alike.body_bytes + alike.answer_bytes)
+            add("postgate_database_seconds", kind.database_id, count=alike.stages_ms.get("statement", 0.0) / 1000)
 
     def _observe(self, key: Key, seconds: Sequence[float]) -> None:
         counts = self.histograms.get(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,8 +44,6 @@ _LIMITS = {
 STAGES: tuple[str, ...] = ("queue", "look_up", "read", "verdict", "prepare", "connection", "statement", "answer")
 _MOMENTS = attrgetter(*[f"{stage}_at" for stage in STAGES])
 _THOUSANDS = [1000.0] * len(STAGES)
-_STATEMENT = STAGES.index("statement")
-_WARNED_CODES = frozenset({"UNAVAILABLE", "TIMEOUT"})
 
 
 @dataclass(slots=True, eq=False)
@@ -57,10 +54,9 @@ class RequestRecord:
         queue_at, look_up_at ...: when (time.monotonic) it has entered each of the STAGES, of its last try if there were
             several; 0.0 for those that it has not.
         ended: when its answer was made, by the same clock; 0.0 until then.
-        seconds: from when it was here whole until then; it and the next four are worked out before listeners are told.
+        seconds: from when it was here whole until then; it and the next three are worked out before listeners are told.
         began: when it was here whole (time.time).
         stages, taken_ms: in the order in which it first entered them its stages, and the milliseconds of each.
-        statement_ms: of these the statement's.
         token_prefix: the beginning of the token, which is in the list of tokens too.
         statements: of each the fingerprint, as `validator.fingerprint` makes it, and its operations.
         texts: makes their texts without constants; None where nobody wants them, or there are none yet.
@@ -90,7 +86,6 @@ class RequestRecord:
     began: float = 0.0
     stages: tuple[str, ...] = STAGES
     taken_ms: tuple[float, ...] = (0.0,) * len(STAGES)
-    statement_ms: float = 0.0
     forwarded_for: str = ""
     traceparent: str | None = None
     tracestate: str | None = None
@@ -165,12 +160,10 @@ class RequestRecord:
             for stage, begin, end in intervals:
                 taken[stage] = taken.get(stage, 0.0) + (end - begin) * 1000
             self.stages, self.taken_ms = tuple(taken), tuple(taken.values())
-            self.statement_ms = taken.get("statement", 0.0)
         else:
             # Most requests by far: no step of the interpreter for each stage.
             arrived = moments[0]
             self.taken_ms = tuple(map(mul, map(sub, (*moments[1:], self.ended), moments), _THOUSANDS))
-            self.statement_ms = self.taken_ms[_STATEMENT]
         self.seconds = self.ended - arrived
         self.began = monotonic_began + arrived
 
@@ -189,15 +182,6 @@ class RequestRecord:
         self.outcome = "failed" if code == "DATABASE_ERROR" else "unavailable" if status >= 500 else "refused"
         self.reason = str(fields.get("reason", reason))
         self.sqlstate = str(fields.get("sqlstate", ""))
-
-    def severity(self, slow_s: float) -> int:
-        """How much it matters, as the logging module has it."""
-        if self.code == "INTERNAL_ERROR":
-            return logging.ERROR
-        if self.code in _WARNED_CODES or self.seconds >= slow_s:
-            return logging.WARNING
-        # A balancer asks every second.
-        return logging.DEBUG if self.path == "/health" and not self.code else logging.INFO
 
 
 def operations(statements: Iterable[tuple[str, frozenset[str]]]) -> frozenset[str]:

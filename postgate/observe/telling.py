@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import SimpleQueue
 from time import monotonic, sleep
 
+from postgate.observe.alike import Answered, answered_together
 from postgate.observe.events import RecordsDropped, UnexpectedFailure, happened
 from postgate.observe.requests import RequestRecord, monotonic_began
 
@@ -17,7 +18,7 @@ _TOGETHER_S = 0.05
 # Requests that wait to be told of; more are dropped, and counted.
 _MAX_WAITING = 20_000
 
-_listeners: list[Callable[[Sequence[RequestRecord]], None]] = []
+_listeners: list[Callable[[Answered], None]] = []
 
 
 class _Answered:
@@ -63,9 +64,10 @@ class _Answered:
             began = monotonic_began()
             for record in records:
                 record.settle(began)
+            told = answered_together(records)
             for listener in _listeners:
                 try:
-                    listener(records)
+                    listener(told)
                 except Exception as error:
                     # The others, and those that come later, are told nevertheless.
                     happened(UnexpectedFailure.of(error))
@@ -97,11 +99,11 @@ _answered = _Answered()
 answered, tell_now = _answered.add, _answered.tell
 
 
-def listen(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
+def listen(listener: Callable[[Answered], None]) -> None:
     """Have a listener told of the requests that are answered from now on, in a thread of its own; it raises nothing."""
     _listeners.append(listener)
 
 
-def unlisten(listener: Callable[[Sequence[RequestRecord]], None]) -> None:
+def unlisten(listener: Callable[[Answered], None]) -> None:
     if listener in _listeners:
         _listeners.remove(listener)

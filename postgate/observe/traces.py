@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from postgate.observe import requests, telling
+from postgate.observe.alike import Answered
 from postgate.observe.events import TracesOff, happened
 from postgate.observe.requests import QUERY, RequestRecord
 
@@ -75,8 +76,8 @@ class Traces:
         self._tracer = provider.get_tracer("postgate")
         self._propagator = TraceContextTextMapPropagator()
 
-    def answered(self, records: Sequence[RequestRecord]) -> None:
-        for record in records:
+    def answered(self, told: Answered) -> None:
+        for record in told.records:
             if record.path == QUERY:
                 self._trace(record)
 

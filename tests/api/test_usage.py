@@ -16,6 +16,7 @@ from support.service import Service, Tenant, a_service
 from postgate.access.meter import Meter
 from postgate.config import Config
 from postgate.errors import Unavailable
+from postgate.observe.alike import answered_together
 from postgate.observe.requests import DATABASE_ID, TOKEN_PREFIX, RequestRecord
 from postgate.postgres.errors import ConnectionLost
 from postgate.postgres.pools import Pools
@@ -117,14 +118,14 @@ def test_what_could_not_be_written_is_written_later(service: Service, monkeypatc
     pools = Pools(Config(conninfo=service.conninfo))
     meter = Meter(pools)
     query = pools.query
-    meter.answered([record(tenant.id)] * 3)
+    meter.answered(answered_together([record(tenant.id)] * 3))
 
     def fail(*_: object) -> None:
         raise Unavailable()
 
     monkeypatch.setattr(pools, "query", fail)
     meter.write(pause_s=0)
-    meter.answered([record(tenant.id)])
+    meter.answered(answered_together([record(tenant.id)]))
     monkeypatch.setattr(pools, "query", query)
     meter.write(pause_s=0)
     assert used(service, tenant.id)[0]["requests"] == 4
@@ -133,7 +134,7 @@ def test_what_could_not_be_written_is_written_later(service: Service, monkeypatc
         query(*arguments)
         raise ConnectionLost(repeatable=True)
 
-    meter.answered([record(tenant.id)])
+    meter.answered(answered_together([record(tenant.id)]))
     monkeypatch.setattr(pools, "query", lose)
     meter.write(pause_s=0)
     monkeypatch.setattr(pools, "query", query)
@@ -147,7 +148,7 @@ def test_many_databases_are_written_by_several_at_once(service: Service) -> None
     ids = [str(row[0]) for row in service.execute("SELECT gen_random_uuid() FROM generate_series(1, 2500)")]
     meters = [Meter(pools) for _ in range(2)]
     for meter in meters:
-        meter.answered([record(database_id) for database_id in ids])
+        meter.answered(answered_together([record(database_id) for database_id in ids]))
         meter.write(pause_s=0)
     query = "SELECT count(*), min(requests), max(requests) FROM postgate_usage WHERE database_id = ANY (%s::uuid[])"
     assert service.execute(query, ids) == [(2500, 2, 2)]

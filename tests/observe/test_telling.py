@@ -1,20 +1,21 @@
 """Those who are told of answered requests: a slow or a broken one costs no request anything."""
 
 import gc
+import json
 import multiprocessing
 import random
 import threading
 import time
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from types import FunctionType, ModuleType
 
 import pytest
-from support.events import answered_requests, heard_events
+from support.events import answered_requests, heard_events, log_lines
 from support.service import Service, a_service
 
 from postgate.observe import events, telling
+from postgate.observe.alike import Answered, Kind, answered_together
 from postgate.observe.events import Event, RecordsDropped, UnexpectedFailure
 from postgate.observe.log import Log
 from postgate.observe.requests import RequestRecord
@@ -27,7 +28,7 @@ def answer(count: int) -> None:
 
 
 def test_one_that_fails_keeps_nothing_from_the_others() -> None:
-    def fail(_: Sequence[RequestRecord]) -> None:
+    def fail(_: Answered) -> None:
         raise RuntimeError
 
     telling.listen(fail)
@@ -94,7 +95,7 @@ def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(telling, "_MAX_WAITING", 10)
     goes_on, has_begun = threading.Event(), threading.Event()
 
-    def wait(_: Sequence[RequestRecord]) -> None:
+    def wait(_: Answered) -> None:
         has_begun.set()
         goes_on.wait(10)
 
@@ -115,8 +116,8 @@ def _in_a_child(sender: Connection) -> None:
     told: list[RequestRecord] = []
     has_told = threading.Event()
 
-    def listen(records: Sequence[RequestRecord]) -> None:
-        told.extend(records)
+    def listen(answered: Answered) -> None:
+        told.extend(answered.records)
         has_told.set()
 
     telling.listen(listen)
@@ -155,4 +156,44 @@ def test_a_log_that_nobody_reads_costs_no_request(monkeypatch: pytest.MonkeyPatc
     log.heard(RecordsDropped(1))
     record = RequestRecord.of({})
     record.ended = time.monotonic()
-    log.answered([record])
+    log.answered(answered_together([record]))
+
+
+def settled(**attributes: object) -> RequestRecord:
+    record = RequestRecord.of({"postgate.arrived": 100.0, "HTTP_X_REQUEST_ID": "a"})
+    record.answer_at, record.ended = 100.25, 100.5
+    for name, value in attributes.items():
+        setattr(record, name, value)
+    record.settle(0.0)
+    return record
+
+
+@pytest.mark.parametrize("name", Kind.__annotations__)
+def test_requests_that_differ_in_one_respect_are_not_alike(name: str) -> None:
+    other: object = {"statements": (("f", frozenset({"SELECT"})),), "status": 404, "attempts": 2}.get(name, "other")
+    attributes = {"read_at": 100.125} if name == "stages" else {name: other}
+    records = [settled(), settled(**attributes), settled()]
+    told = answered_together(records)
+    first, second = told.alike
+    assert getattr(first.kind, name) == getattr(records[0], name) != getattr(second.kind, name)
+    assert [first.records, second.records] == [[records[0], records[2]], [records[1]]]
+    assert told.of_each == [first, second, first]
+
+
+def test_amounts_of_requests_that_are_alike_are_added() -> None:
+    amounts = {"rows": 2, "body_bytes": 30, "answer_bytes": 400}
+    records = [settled(id="a", client="b", **amounts), settled(id="c", **amounts), settled()]
+    (alike,) = answered_together(records).alike
+    assert (alike.rows, alike.body_bytes, alike.answer_bytes) == (4, 60, 800)
+    assert (alike.seconds, alike.stages_ms) == ((0.5,) * 3, {"queue": 750.0, "answer": 750.0})
+
+
+def test_lines_stand_in_the_order_of_the_answers() -> None:
+    with log_lines(slow_ms=400) as lines:
+        for number, code in enumerate(["", "NOT_FOUND", "", "UNAVAILABLE", "NOT_FOUND", ""]):
+            record = settled(id=str(number), code=code, queue_at=100.0 + number % 2 / 5)
+            telling.answered(record)
+    assert [json.loads(line)["request_id"] for line in lines] == list("012345")
+    # Slow, or of a code that is a warning.
+    levels = ["warning", "info", "warning", "warning", "warning", "info"]
+    assert [json.loads(line)["level"] for line in lines] == levels

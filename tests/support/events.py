@@ -1,9 +1,10 @@
 """What the service says of itself, to the tests in its process."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from postgate.observe import events, telling
+from postgate.observe.alike import Answered
 from postgate.observe.events import Event
 from postgate.observe.log import Log
 from postgate.observe.metrics import Tally
@@ -12,7 +13,7 @@ from postgate.observe.requests import RequestRecord
 
 @contextmanager
 def _listening(
-    heard: Callable[[Event], None] | None = None, answered: Callable[[Sequence[RequestRecord]], None] | None = None
+    heard: Callable[[Event], None] | None = None, answered: Callable[[Answered], None] | None = None
 ) -> Iterator[None]:
     """Have these told of what happens meanwhile, and of nothing that was before."""
     telling.tell_now()
@@ -42,7 +43,7 @@ def heard_events() -> Iterator[list[Event]]:
 def answered_requests() -> Iterator[list[RequestRecord]]:
     """The requests that are answered meanwhile; all of them when the body has ended, or has called `tell_now`."""
     records: list[RequestRecord] = []
-    with _listening(answered=records.extend):
+    with _listening(answered=lambda told: records.extend(told.records)):
         yield records
 
 
