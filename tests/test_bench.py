@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable
@@ -40,6 +41,19 @@ def test_a_load_counts_whole_answers(path: str) -> None:
     assert 0 < measured.p50_ms <= measured.p99_ms
     assert (measured.server_us, measured.postgres_us) == (None, None)
     assert shares == sorted(shares)
+
+
+def test_several_are_loaded_in_turn() -> None:
+    with serving(application) as one, serving(application) as other:
+        targets = [
+            load.Target(f"http://127.0.0.1:{server.port}/", "token", os.getpid(), None) for server in (one, other)
+        ]
+        measured = load.run_in_turn(targets, itertools.repeat(b"{}"), 2, 3)
+    assert [len(costs) for costs in measured] == [3, 3]
+    whole = load.together(measured[0])
+    assert whole.requests == sum(cost.requests for cost in measured[0])
+    assert whole.server_us and min(cost.server_us or 0 for cost in measured[0]) <= whole.server_us
+    assert whole.postgres_us is None
 
 
 def test_a_load_does_not_count_errors_as_answers() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from statistics import mean, median
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,9 @@ import psutil
 READ_BYTES = 1 << 18
 # A server that says nothing for so long has failed.
 SILENCE_S = 30.0
+# Of several that are loaded in turn.
+SLICE_S = 0.4
+WARM_S = 1.5
 
 
 class Target(NamedTuple):
@@ -83,25 +87,58 @@ def run(
     with ExitStack() as stack:
         clients = _Clients(target, bodies, connections, stack)
         begin = time.perf_counter()
-        warm = begin + seconds / 3
-        clients.run(warm, lambda now: progress((now - begin) / (seconds * 4 / 3)))
-        clients.latencies.clear()
-        before = cpu_s(target.server), cpu_s(target.postgres)
-        started = time.perf_counter()
-        clients.run(started + seconds, lambda now: progress((now - begin) / (seconds * 4 / 3)))
-        took = time.perf_counter() - started
-        after = cpu_s(target.server), cpu_s(target.postgres)
-    latencies = sorted(clients.latencies)
-    if not latencies:
-        raise Failed(f"no answer in {seconds} seconds")
-    costs = [(end - start) / len(latencies) * 1e6 for start, end in zip(before, after, strict=True)]
+
+        def tell(now: float) -> None:
+            progress((now - begin) / (seconds * 4 / 3))
+
+        clients.run(begin + seconds / 3, tell)
+        return clients.measure(seconds, tell)
+
+
+def run_in_turn(
+    targets: Sequence[Target],
+    bodies: Iterator[bytes | None],
+    connections: int,
+    rounds: int,
+    progress: Callable[[float], None] = lambda _: None,
+) -> list[list[Measured]]:
+    """Load several targets, each for SLICE_S in each of the rounds: what changes on the machine meanwhile, does so for
+    all of them.
+
+    Returns:
+        What each round has cost, for each target.
+
+    Raises:
+        Failed, OSError: as of `run`.
+    """
+    measured: list[list[Measured]] = [[] for _ in targets]
+    with ExitStack() as stack:
+        sides = [
+            (_Clients(target, bodies, connections, stack), costs)
+            for target, costs in zip(targets, measured, strict=True)
+        ]
+        for clients, _ in sides:
+            clients.run(time.perf_counter() + WARM_S)
+        for number in range(rounds):
+            for clients, costs in sides:
+                costs.append(clients.measure(SLICE_S))
+            # Whoever comes after another finds the caches as that one has left them.
+            sides.reverse()
+            progress((number + 1) / rounds)
+    return measured
+
+
+def together(measured: Sequence[Measured]) -> Measured:
+    """Several measurements of one target as one."""
+    server = [one.server_us for one in measured if one.server_us is not None]
+    postgres = [one.postgres_us for one in measured if one.postgres_us is not None]
     return Measured(
-        len(latencies),
-        took,
-        latencies[len(latencies) // 2] * 1000,
-        latencies[len(latencies) * 99 // 100] * 1000,
-        costs[0] if target.server else None,
-        costs[1] if target.postgres else None,
+        sum(one.requests for one in measured),
+        sum(one.seconds for one in measured),
+        median(one.p50_ms for one in measured),
+        median(one.p99_ms for one in measured),
+        mean(server) if server else None,
+        mean(postgres) if postgres else None,
     )
 
 
@@ -133,7 +170,29 @@ class _Clients:
             self._clients[connection.fileno()] = _Client(connection)
             self._poll.register(connection, select.EPOLLIN)
 
-    def run(self, until: float, progress: Callable[[float], None]) -> None:
+    def measure(self, seconds: float, progress: Callable[[float], None] = lambda _: None) -> Measured:
+        """Load the target for some seconds; what that has cost."""
+        target = self._target
+        self.latencies.clear()
+        before = cpu_s(target.server), cpu_s(target.postgres)
+        started = time.perf_counter()
+        self.run(started + seconds, progress)
+        took = time.perf_counter() - started
+        after = cpu_s(target.server), cpu_s(target.postgres)
+        latencies = sorted(self.latencies)
+        if not latencies:
+            raise Failed(f"no answer in {seconds} seconds")
+        costs = [(end - start) / len(latencies) * 1e6 for start, end in zip(before, after, strict=True)]
+        return Measured(
+            len(latencies),
+            took,
+            latencies[len(latencies) // 2] * 1000,
+            latencies[len(latencies) * 99 // 100] * 1000,
+            costs[0] if target.server else None,
+            costs[1] if target.postgres else None,
+        )
+
+    def run(self, until: float, progress: Callable[[float], None] = lambda _: None) -> None:
         """Send from every connection until then, and wait for the last answers."""
         for client in self._clients.values():
             client.send(request(self._target, next(self._bodies)))
