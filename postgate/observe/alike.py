@@ -67,6 +67,7 @@ class Alike:
     stages_ms: Mapping[str, float] = field(default_factory=dict)
 
     def add_up(self) -> None:
+        """Work out the amounts, now that all records are here."""
         self.seconds, *amounts, taken_ms = zip(*map(_AMOUNTS, self.records), strict=True)
         self.rows, self.body_bytes, self.answer_bytes = map(sum, amounts)
         self.stages_ms = dict(zip(self.kind.stages, map(sum, zip(*taken_ms, strict=True)), strict=True))

@@ -21,7 +21,7 @@ _MAX_WAITING = 20_000
 _listeners: list[Callable[[Answered], None]] = []
 
 
-class _Answered:
+class _Untold:
     """The requests that are answered and not yet told of.
 
     A thread tells of many together: a write for each log line, and a lock for each count, would cost the requests more
@@ -95,8 +95,8 @@ class _Answered:
                 happened(UnexpectedFailure.of(error))
 
 
-_answered = _Answered()
-answered, tell_now = _answered.add, _answered.tell
+_untold = _Untold()
+answered, tell_now = _untold.add, _untold.tell
 
 
 def listen(listener: Callable[[Answered], None]) -> None:

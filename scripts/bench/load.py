@@ -19,6 +19,8 @@ SILENCE_S = 30.0
 # Of several that are loaded in turn.
 SLICE_S = 0.4
 WARM_S = 1.5
+# What a server does for its last answers when they are sent is done by then.
+AFTER_S = 0.1
 
 
 class Target(NamedTuple):
@@ -178,6 +180,7 @@ class _Clients:
         started = time.perf_counter()
         self.run(started + seconds, progress)
         took = time.perf_counter() - started
+        time.sleep(AFTER_S)
         after = cpu_s(target.server), cpu_s(target.postgres)
         latencies = sorted(self.latencies)
         if not latencies:
