@@ -22,10 +22,6 @@ from postgate.cli.output import aligned
 from postgate.cli.tenants import PERMISSIONS_HELP, find_database, operations_of
 from postgate.conninfo import explain
 from postgate.operations import OPERATIONS
-from postgate.results.json_rows import JsonRows
-from postgate.results.neon import NeonRows
-from postgate.script import ScriptError, batches_of, run
-from postgate.service import Service
 
 # A script of so many statements gets a line that says how far it is.
 _LONG = 100
@@ -67,6 +63,12 @@ def sql(
     if as_csv and as_json:
         raise click.UsageError("give one of --csv and --json")
     operations = operations_of(permissions)
+    # The validator and the service take longer to load than the other commands to run.
+    from postgate.results.json_rows import JsonRows
+    from postgate.results.neon import NeonRows
+    from postgate.script import ScriptError, batches_of, run
+    from postgate.service import Service
+
     name = "-c" if file is None else getattr(file, "name", "-")
     config = configured()
     try:

@@ -54,6 +54,12 @@ def test_help_lists_the_commands(program: list[str], tmp_path: Path) -> None:
     assert [name for name in COMMANDS if not re.search(rf"^  {name}  ", done.stdout, re.MULTILINE)] == []
 
 
+def test_what_takes_long_to_load_is_left_to_the_commands_that_need_it(tmp_path: Path) -> None:
+    done = execute([sys.executable, "-c", "import sys, postgate.cli; print(*sys.modules)"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {"flask", "gunicorn", "postgate.service", "postgate.validator"} & set(done.stdout.split()) == set()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, tmp_path: Path) -> None:
     done = execute([*POSTGATE, command, "--help"], tmp_path)
