@@ -110,7 +110,8 @@ class RequestRecord:
 
     @classmethod
     def of(cls, environ: Mapping[str, Any]) -> Self:
-        """
+        """The record of a request that begins.
+
         Args:
             environ: of the request, as PEP 3333 has it, with `postgate.arrived` (time.monotonic) where the server
                 knows it; empty for bytes that are no request.
